@@ -1,0 +1,46 @@
+package protector
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/billgraziano/dpapi"
+	"golang.org/x/sys/windows/registry"
+)
+
+// systemCalls seal for any account of this machine: services change accounts,
+// and their secrets must stay readable. What keeps other accounts out is the
+// access to the database.
+var systemCalls = machineScope{
+	protect:   dpapi.EncryptBytesMachineLocalEntropy,
+	unprotect: dpapi.DecryptBytesEntropy,
+}
+
+// ForHost returns the protector of this host: the machine scope of DPAPI.
+// cfg.DataFolder and cfg.Random are not used.
+func ForHost(cfg Config) (*Protector, error) {
+	id, err := machineID()
+	if err != nil {
+		return nil, err
+	}
+	return newMachineScope(Identity{HostID: id, HostName: cfg.HostName}, systemCalls), nil
+}
+
+// machineID is derived from the id that Windows makes at installation, which
+// is also what a re-imaged machine does not keep. It is hashed because other
+// products treat the id itself as confidential.
+func machineID() (string, error) {
+	const path = `SOFTWARE\Microsoft\Cryptography`
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.QUERY_VALUE|registry.WOW64_64KEY)
+	if err != nil {
+		return "", fmt.Errorf(`open registry key HKLM\%s: %w`, path, err)
+	}
+	defer key.Close()
+	guid, _, err := key.GetStringValue("MachineGuid")
+	if err != nil {
+		return "", fmt.Errorf(`read MachineGuid of HKLM\%s: %w`, path, err)
+	}
+	sum := sha256.Sum256([]byte(label + "\x00" + guid))
+	return hex.EncodeToString(sum[:16]), nil
+}
