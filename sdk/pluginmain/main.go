@@ -1,0 +1,103 @@
+package pluginmain
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
+	"github.com/identitymesh/identitymesh/sdk/contract"
+	"github.com/identitymesh/identitymesh/sdk/provider"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
+)
+
+// EnvLogLevel is the variable by which a host sets the plugin's log level:
+// debug, info, warn or error.
+const EnvLogLevel = "IDENTITYMESH_PLUGIN_LOG_LEVEL"
+
+// Main runs the plugin and exits the process; it never returns. Started by hand
+// it says what the binary is; with --version it prints name and version.
+func Main[P provider.Provider](def provider.Definition[P]) {
+	os.Exit(run(def, os.Args[1:]))
+}
+
+func run[P provider.Provider](def provider.Definition[P], args []string) int {
+	if len(args) > 0 && (args[0] == "--version" || args[0] == "-v") {
+		fmt.Printf("%s %s\n", def.Name, def.Version)
+		return 0
+	}
+	if os.Getenv(contract.CookieKey) != contract.CookieValue {
+		fmt.Fprintf(os.Stderr, "%s %s is an IdentityMesh secret provider plugin.\n"+
+			"IdentityMesh starts it by itself; to look at it, run: secretscli doctor\n", def.Name, def.Version)
+		return 2
+	}
+	// go-plugin puts pipes of its own in the place of os.Stderr; the log goes to
+	// the real one.
+	stderr := os.Stderr
+	tel, err := telemetry.Start(context.Background(), telemetry.Config{
+		Service: "identitymesh-plugin-" + def.Name, Version: def.Version,
+		Logs: stderr, Level: logLevel(), Environ: os.Environ(),
+	})
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
+	server := newServer(def, tel)
+	go watchLifeline(os.Stdin, server, tel)
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: contract.CookieKey, MagicCookieValue: contract.CookieValue},
+		VersionedPlugins: map[int]plugin.PluginSet{contract.Major: {contract.ServiceSet: &services{register: server.register}}},
+		GRPCServer:       server.newGRPC,
+		Logger:           hclog.NewNullLogger(),
+	})
+	server.close()
+	_ = tel.Stop(context.Background())
+	return 0
+}
+
+// watchLifeline waits for the end of stdin, which the host holds open for as
+// long as it lives, then leaves: calls under way get a moment, no more.
+func watchLifeline(stdin io.Reader, s *server, tel *telemetry.Telemetry) {
+	_, _ = io.Copy(io.Discard, stdin)
+	left := make(chan struct{})
+	go func() {
+		defer close(left)
+		s.stop()
+		s.close()
+		_ = tel.Stop(context.Background())
+	}()
+	select {
+	case <-left:
+	case <-time.After(contract.LeaveGrace):
+	}
+	os.Exit(0)
+}
+
+// services lets go-plugin register our services on its server.
+type services struct {
+	plugin.NetRPCUnsupportedPlugin
+	register func(grpc.ServiceRegistrar)
+}
+
+func (p *services) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	p.register(s)
+	return nil
+}
+
+func (p *services) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, fmt.Errorf("a plugin is not its own client")
+}
+
+func logLevel() slog.Level {
+	var level slog.Level
+	if level.UnmarshalText([]byte(os.Getenv(EnvLogLevel))) != nil {
+		return slog.LevelInfo
+	}
+	return level
+}

@@ -1,0 +1,58 @@
+package telemetry
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Keys of log fields. They are part of the product's interface: log searches and
+// alerts depend on them.
+const (
+	KeyTraceID   = "trace_id"
+	KeySpanID    = "span_id"
+	KeyError     = "error"
+	KeyReason    = "reason"
+	KeyPlugin    = "plugin"
+	KeyVersion   = "version"
+	KeyPID       = "pid"
+	KeyState     = "state"
+	KeyRef       = "ref"
+	KeyName      = "name"
+	KeyConnector = "connector"
+	KeyRun       = "run_id"
+	KeyInstance  = "instance"
+	KeyPath      = "path"
+	KeyDuration  = "duration"
+)
+
+// NewLogger returns a logger that writes JSON lines, or text lines for people,
+// and adds the ids of the context's span to each.
+func NewLogger(w io.Writer, level slog.Level, text bool) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewJSONHandler(w, options)
+	if text {
+		h = slog.NewTextHandler(w, options)
+	}
+	return slog.New(traceHandler{h})
+}
+
+// traceHandler adds trace and span id to records logged within a span.
+type traceHandler struct{ slog.Handler }
+
+func (h traceHandler) Handle(ctx context.Context, r slog.Record) error {
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		r.AddAttrs(slog.String(KeyTraceID, sc.TraceID().String()), slog.String(KeySpanID, sc.SpanID().String()))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h traceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return traceHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h traceHandler) WithGroup(name string) slog.Handler {
+	return traceHandler{h.Handler.WithGroup(name)}
+}
