@@ -1,0 +1,37 @@
+# Two commands are all a user needs: "make up" and "make test".
+# Everything is done by small Go programs in build/cmd, so that it works the same
+# on every system; this file only gives them names.
+
+.DEFAULT_GOAL := help
+.PHONY: help build up smoke test bench generate fmt clean
+
+# Built first and then run in place, so that a signal reaches the program itself.
+SUITE := go build -o bin/tools/ ./build/cmd/suite && exec bin/tools/suite
+DEMO  := go build -o bin/tools/ ./build/cmd/demo && exec bin/tools/demo
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build every program into bin/, and the lock file that pins the plugins
+	@$(SUITE) build
+
+up: build ## start everything with demo sources, and stay up until Ctrl-C; state lives in var/
+	@$(DEMO) up
+
+smoke: build ## the demo on a temporary folder, with changes and failures, in under a minute
+	@$(DEMO) smoke
+
+test: ## run every check and every test; as root on Debian it installs what they need
+	@$(SUITE) test
+
+bench: build ## measure the figures; never part of the tests
+	@go run ./build/cmd/bench
+
+generate: ## make the Go code of the proto files
+	@$(SUITE) generate
+
+fmt: ## format all Go files
+	@$(SUITE) fmt
+
+clean: ## remove what was built; var/ stays
+	@rm -rf bin dist

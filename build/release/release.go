@@ -1,0 +1,120 @@
+// Package release says what the product ships and makes it: the binaries, their
+// version, and the lock file that pins the provider plugins among them.
+//
+// It builds from the workspace as it is and publishes nothing. Start reading at
+// [Build].
+package release
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/identitymesh/identitymesh/build/command"
+	"github.com/identitymesh/identitymesh/build/workspace"
+)
+
+// Version is the version of everything in this repository. A plugin reports it,
+// the lock file states it, and module tags end with it.
+const Version = "0.1.0"
+
+// Binary is one program of the product.
+type Binary struct {
+	// Name of the file, without .exe.
+	Name string
+	// Module is the folder of its module, and Package the folder of its main
+	// package below that.
+	Module, Package string
+	// Plugin is the name that configuration calls it by, when it is a plugin.
+	Plugin string
+}
+
+// Binaries returns the programs of the product.
+func Binaries() []Binary {
+	return []Binary{
+		{Name: "identitymesh-engine", Module: "engine", Package: "cmd/identitymesh-engine"},
+		{Name: "identitymesh-adminapi", Module: "adminapi", Package: "cmd/identitymesh-adminapi"},
+		{Name: "identitymesh-plugin-dpapi", Module: "plugins/dpapi", Package: "cmd/identitymesh-plugin-dpapi", Plugin: "dpapi"},
+		{Name: "identitymesh-plugin-keyvault", Module: "plugins/keyvault", Package: "cmd/identitymesh-plugin-keyvault", Plugin: "keyvault"},
+		{Name: "secretscli", Module: "tools/secretscli", Package: "cmd/secretscli"},
+	}
+}
+
+// Target is where a build is to run.
+type Target struct{ OS, Arch string }
+
+// Host returns the target of the running process.
+func Host() Target { return Target{OS: runtime.GOOS, Arch: runtime.GOARCH} }
+
+// String returns the target as in linux/amd64.
+func (t Target) String() string { return t.OS + "/" + t.Arch }
+
+// File returns the file name of the binary on the target.
+func (b Binary) File(t Target) string {
+	if t.OS == "windows" {
+		return b.Name + ".exe"
+	}
+	return b.Name
+}
+
+// Config says what to build.
+type Config struct {
+	Workspace workspace.Workspace
+	// Out is the folder for the binaries and the lock file; it is created.
+	Out    string
+	Target Target
+	// Binaries to build.
+	Binaries []Binary
+}
+
+// Build compiles the binaries and then writes the lock file beside them. Each
+// file is replaced whole, so that a program that is running keeps its own copy,
+// and the lock file is written last.
+func Build(ctx context.Context, c Config) error {
+	if err := os.MkdirAll(c.Out, 0o755); err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
+	// On the same file system as the result, so that the last step is a rename.
+	fresh, err := os.MkdirTemp(c.Out, ".build-")
+	if err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(fresh) }()
+
+	flags := "-s -w -X main.version=" + Version + " -X main.commit=" + commit(ctx, c.Workspace.Root)
+	env := []string{"GOOS=" + c.Target.OS, "GOARCH=" + c.Target.Arch, "CGO_ENABLED=0"}
+	pins := make(map[string]Pin)
+	for _, b := range c.Binaries {
+		file := filepath.Join(fresh, b.File(c.Target))
+		spec := command.Spec{Dir: filepath.Join(c.Workspace.Root, filepath.FromSlash(b.Module)), Env: env,
+			Args: []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", file, "./" + b.Package}}
+		if _, err := command.Run(ctx, spec); err != nil {
+			return fmt.Errorf("build %s for %s: %w", b.Name, c.Target, err)
+		}
+		if b.Plugin != "" {
+			sum, err := fileSum(file)
+			if err != nil {
+				return fmt.Errorf("build %s for %s: %w", b.Name, c.Target, err)
+			}
+			pins[b.Plugin] = Pin{File: b.Name, Sha256: sum}
+		}
+	}
+	for _, b := range c.Binaries {
+		if err := os.Rename(filepath.Join(fresh, b.File(c.Target)), filepath.Join(c.Out, b.File(c.Target))); err != nil {
+			return fmt.Errorf("build: %w", err)
+		}
+	}
+	return WriteLock(filepath.Join(c.Out, LockName), Version, c.Target, pins)
+}
+
+// commit returns the checked-out commit, or "unknown" outside of a repository.
+func commit(ctx context.Context, root string) string {
+	out, err := command.Run(ctx, command.Spec{Dir: root, Args: []string{"git", "rev-parse", "--short=12", "HEAD"}})
+	if err != nil {
+		return "unknown"
+	}
+	return strings.TrimSpace(out)
+}

@@ -1,0 +1,104 @@
+// Package debian sees to it that the servers and tools that the tests run are
+// there, from Debian's own packages.
+//
+// It installs only what is missing, and only as root on a system with apt-get;
+// elsewhere it says what is missing. Start reading at [Ensure].
+package debian
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/identitymesh/identitymesh/build/command"
+)
+
+// Need is a package and how to see that what it brings is already there.
+type Need struct {
+	// Package is its name at Debian.
+	Package string
+	// Any of these makes it present: a program in PATH, or a file pattern when it
+	// holds a slash.
+	Any []string
+	// For says what it is good for.
+	For string
+}
+
+// Needs returns what the tests use.
+func Needs() []Need {
+	return []Need{
+		{Package: "gcc", Any: []string{"gcc", "cc"}, For: "the race detector"},
+		{Package: "libc6-dev", Any: []string{"/usr/include/stdlib.h"}, For: "the race detector"},
+		{Package: "git", Any: []string{"git"}, For: "the commit in the binaries"},
+		{Package: "slapd", Any: []string{"slapd", "/usr/sbin/slapd"}, For: "the LDAP connector's tests"},
+		{Package: "ldap-utils", Any: []string{"ldapsearch"}, For: "the LDAP connector's tests"},
+		{Package: "postgresql", Any: []string{"/usr/lib/postgresql/*/bin/initdb"}, For: "the SQL connector's tests"},
+		{Package: "mariadb-server", Any: []string{"mariadbd", "/usr/sbin/mariadbd"}, For: "the SQL connector's tests"},
+		{Package: "util-linux", Any: []string{"setpriv"}, For: "running database servers without root's rights"},
+		{Package: "iproute2", Any: []string{"ip", "/usr/sbin/ip"}, For: "tests that cut the network"},
+	}
+}
+
+// Present reports whether what the package brings is there.
+func (n Need) Present() bool {
+	for _, what := range n.Any {
+		if strings.Contains(what, "/") {
+			if found, err := filepath.Glob(what); err == nil && len(found) > 0 {
+				return true
+			}
+		} else if _, err := exec.LookPath(what); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Missing returns those that are not present.
+func Missing(needs []Need) []Need {
+	var out []Need
+	for _, n := range needs {
+		if !n.Present() {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// installTime bounds the whole installation.
+const installTime = 10 * time.Minute
+
+// Ensure installs what is missing if it can and returns what is still missing
+// after that. It never fails: tests without their server say so themselves.
+func Ensure(ctx context.Context, needs []Need, out io.Writer) []Need {
+	missing := Missing(needs)
+	if len(missing) == 0 || runtime.GOOS != "linux" {
+		return missing
+	}
+	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
+		fmt.Fprintln(out, "not installed, because that takes root and apt-get")
+		return missing
+	}
+	ctx, cancel := context.WithTimeout(ctx, installTime)
+	defer cancel()
+	apt := func(args ...string) {
+		args = append([]string{"apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"}, args...)
+		fmt.Fprintln(out, strings.Join(args, " "))
+		spec := command.Spec{Env: []string{"DEBIAN_FRONTEND=noninteractive"}, Args: args}
+		if _, err := command.Run(ctx, spec); err != nil {
+			fmt.Fprintln(out, "WARNING:", err)
+		}
+	}
+	apt("update")
+	install := []string{"install", "-y", "--no-install-recommends"}
+	for _, n := range missing {
+		install = append(install, n.Package)
+	}
+	apt(install...)
+	return Missing(missing)
+}

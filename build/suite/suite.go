@@ -1,0 +1,95 @@
+// Package suite runs the checks and tests of the whole repository and counts
+// them.
+//
+// What each check looks at is in checks.go; reading test output, installing
+// servers, building as a stranger and comparing generated code are packages of
+// their own below. Start reading at [Run].
+package suite
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/identitymesh/identitymesh/build/suite/gotest"
+)
+
+// Check is one thing to look at beside the tests; it counts as one test.
+type Check struct {
+	Name string
+	// Run returns nil when all is well.
+	Run func(ctx context.Context) error
+}
+
+// Tests runs the tests, shows their progress on out, and counts them.
+type Tests func(ctx context.Context, out io.Writer) (gotest.Report, error)
+
+// Verdict is the outcome of a run.
+type Verdict struct{ Passed, Failed, Skipped int }
+
+// String returns the closing line.
+func (v Verdict) String() string {
+	return fmt.Sprintf("%d passed, %d failed, %d skipped", v.Passed, v.Failed, v.Skipped)
+}
+
+// OK reports whether something ran and nothing failed.
+func (v Verdict) OK() bool { return v.Failed == 0 && v.Passed > 0 }
+
+// Run does all checks, then the tests, whatever failed before, and ends its
+// output with what was skipped, what failed, and the verdict as the last line.
+func Run(ctx context.Context, out io.Writer, checks []Check, tests Tests) Verdict {
+	var v Verdict
+	var failures []string
+	began := time.Now()
+	for _, c := range checks {
+		start := time.Now()
+		fmt.Fprintf(out, "== %s\n", c.Name)
+		if err := c.Run(ctx); err != nil {
+			v.Failed++
+			failures = append(failures, c.Name)
+			fmt.Fprintf(out, "FAIL  %s (%s)\n%v\n", c.Name, since(start), err)
+			continue
+		}
+		v.Passed++
+		fmt.Fprintf(out, "ok    %s (%s)\n", c.Name, since(start))
+	}
+
+	start := time.Now()
+	fmt.Fprintln(out, "== tests")
+	report, err := tests(ctx, out)
+	v.Passed += report.Passed
+	v.Failed += report.Failed
+	v.Skipped = len(report.Skips)
+	failures = append(failures, report.Failures...)
+	switch {
+	case err != nil:
+		fmt.Fprintf(out, "FAIL  tests: %v\n", err)
+		// A run that broke off without a failing test is a failure all the same.
+		if report.Failed == 0 {
+			v.Failed++
+			failures = append(failures, "the run of the tests")
+		}
+	case report.Passed == 0 && report.Failed == 0:
+		v.Failed++
+		failures = append(failures, "no test was run")
+	}
+	fmt.Fprintf(out, "tests took %s, everything %s\n", since(start), since(began))
+
+	if len(report.Skips) > 0 {
+		fmt.Fprintf(out, "\n==== SKIPPED: %d tests did not run ====\n", len(report.Skips))
+		for _, s := range report.Skips {
+			fmt.Fprintf(out, "SKIP  %s\n      %s\n", s.Test, s.Reason)
+		}
+	}
+	if len(failures) > 0 {
+		fmt.Fprintf(out, "\n==== FAILED ====\n")
+		for _, f := range failures {
+			fmt.Fprintf(out, "FAIL  %s\n", f)
+		}
+	}
+	fmt.Fprintf(out, "\n%s\n", v)
+	return v
+}
+
+func since(start time.Time) time.Duration { return time.Since(start).Round(100 * time.Millisecond) }

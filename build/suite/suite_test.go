@@ -1,0 +1,60 @@
+package suite_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/identitymesh/identitymesh/build/suite"
+	"github.com/identitymesh/identitymesh/build/suite/gotest"
+)
+
+func TestRunCountsAndCloses(t *testing.T) {
+	good := suite.Check{Name: "good", Run: func(context.Context) error { return nil }}
+	bad := suite.Check{Name: "bad", Run: func(context.Context) error { return errors.New("it is bent") }}
+	tests := map[string]struct {
+		checks []suite.Check
+		report gotest.Report
+		err    error
+		last   string
+		ok     bool
+		said   string
+	}{
+		"all is well": {
+			[]suite.Check{good}, gotest.Report{Passed: 2}, nil, "3 passed, 0 failed, 0 skipped", true, "ok    good",
+		},
+		"a failing check does not keep the tests from running": {
+			[]suite.Check{bad, good}, gotest.Report{Passed: 2}, nil, "3 passed, 1 failed, 0 skipped", false, "it is bent",
+		},
+		"skips are listed with their reasons": {
+			nil, gotest.Report{Passed: 1, Skips: []gotest.Skip{{Test: "p TestX", Reason: "no server"}}}, nil,
+			"1 passed, 0 failed, 1 skipped", true, "SKIP  p TestX\n      no server",
+		},
+		"failures are named once more at the end": {
+			nil, gotest.Report{Failed: 1, Failures: []string{"p TestY"}}, errors.New("exit status 1"),
+			"0 passed, 1 failed, 0 skipped", false, "==== FAILED ====\nFAIL  p TestY",
+		},
+		"a run that breaks off without a failing test is a failure": {
+			nil, gotest.Report{Passed: 5}, errors.New("killed"), "5 passed, 1 failed, 0 skipped", false, "killed",
+		},
+		"no test at all is a failure": {
+			[]suite.Check{good}, gotest.Report{}, nil, "1 passed, 1 failed, 0 skipped", false, "no test was run",
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			var out strings.Builder
+			run := func(context.Context, io.Writer) (gotest.Report, error) { return tc.report, tc.err }
+			verdict := suite.Run(t.Context(), &out, tc.checks, run)
+			lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+			if last := lines[len(lines)-1]; last != tc.last || verdict.OK() != tc.ok {
+				t.Errorf("last line %q, ok %t", last, verdict.OK())
+			}
+			if !strings.Contains(out.String(), tc.said) {
+				t.Errorf("%q is missing in\n%s", tc.said, out.String())
+			}
+		})
+	}
+}
