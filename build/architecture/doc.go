@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // packageDoc asks for a doc comment on the product code of each package; a
@@ -102,6 +103,7 @@ func receiver(fn *ast.FuncDecl) (string, bool) {
 
 func undocumentedSpecs(d *ast.GenDecl) []string {
 	var out []string
+	last := ""
 	for _, spec := range d.Specs {
 		switch s := spec.(type) {
 		case *ast.TypeSpec:
@@ -115,9 +117,14 @@ func undocumentedSpecs(d *ast.GenDecl) []string {
 				out = append(out, undocumentedMethods(s.Name.Name, i)...)
 			}
 		case *ast.ValueSpec:
+			if s.Doc != nil {
+				last = s.Doc.Text()
+			}
 			for _, name := range s.Names {
-				// The doc of a group speaks for its members.
-				if name.IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
+				// The doc of a group speaks for its members, and that of a neighbour
+				// for those it names.
+				said := d.Doc != nil || s.Doc != nil || s.Comment != nil || slices.Contains(words(last), name.Name)
+				if name.IsExported() && !said {
 					out = append(out, name.Name)
 				}
 			}
@@ -141,4 +148,8 @@ func undocumentedMethods(owner string, i *ast.InterfaceType) []string {
 		}
 	}
 	return out
+}
+
+func words(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' })
 }

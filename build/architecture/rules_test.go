@@ -51,16 +51,18 @@ func TestRules(t *testing.T) {
 		"an init function is refused":         {"engine", "engine/run/a.go", doc + "func init() {}\n", "init function"},
 		"a method called init is fine":        {"engine", "engine/run/a.go", doc + "type t int\nfunc (t) init() {}\n", ""},
 
-		"an undocumented function":                  {"sdk", "sdk/x/a.go", doc + "func F() {}\n", "F has no doc"},
-		"an undocumented type":                      {"sdk", "sdk/x/a.go", doc + "type T int\n", "T has no doc"},
-		"an undocumented constant":                  {"sdk", "sdk/x/a.go", doc + "const C = 1\n", "C has no doc"},
-		"an undocumented method":                    {"sdk", "sdk/x/a.go", doc + "// T is.\ntype T[K any] int\nfunc (*T[K]) M() {}\n", "T.M has no doc"},
-		"an undocumented method of an interface":    {"sdk", "sdk/x/a.go", doc + "// I is.\ntype I interface {\n// A is.\nA()\nB()\n}\n", "I.B has no doc"},
-		"a method of an unexported type needs none": {"sdk", "sdk/x/a.go", doc + "type t int\nfunc (t) M() {}\n", ""},
-		"an Error method needs none":                {"sdk", "sdk/x/a.go", doc + "// E is.\ntype E int\nfunc (E) Error() string { return \"\" }\n", ""},
-		"a documented group speaks for its members": {"sdk", "sdk/x/a.go", doc + "// These are.\nconst (\nA = 1\nB = 2\n)\n", ""},
-		"the engine may leave exported names bare":  {"engine", "engine/x/a.go", doc + "func F() {}\n", ""},
-		"an internal package may leave them bare":   {"sdk", "sdk/internal/x/a.go", doc + "func F() {}\n", ""},
+		"an undocumented function":                   {"sdk", "sdk/x/a.go", doc + "func F() {}\n", "F has no doc"},
+		"an undocumented type":                       {"sdk", "sdk/x/a.go", doc + "type T int\n", "T has no doc"},
+		"an undocumented constant":                   {"sdk", "sdk/x/a.go", doc + "const C = 1\n", "C has no doc"},
+		"an undocumented method":                     {"sdk", "sdk/x/a.go", doc + "// T is.\ntype T[K any] int\nfunc (*T[K]) M() {}\n", "T.M has no doc"},
+		"an undocumented method of an interface":     {"sdk", "sdk/x/a.go", doc + "// I is.\ntype I interface {\n// A is.\nA()\nB()\n}\n", "I.B has no doc"},
+		"a method of an unexported type needs none":  {"sdk", "sdk/x/a.go", doc + "type t int\nfunc (t) M() {}\n", ""},
+		"an Error method needs none":                 {"sdk", "sdk/x/a.go", doc + "// E is.\ntype E int\nfunc (E) Error() string { return \"\" }\n", ""},
+		"a documented group speaks for its members":  {"sdk", "sdk/x/a.go", doc + "// These are.\nconst (\nA = 1\nB = 2\n)\n", ""},
+		"a neighbour's doc speaks for whom it names": {"sdk", "sdk/x/a.go", doc + "const (\n// A and B are.\nA = 1\nB = 2\n)\n", ""},
+		"a neighbour's doc does not for others":      {"sdk", "sdk/x/a.go", doc + "const (\n// A is.\nA = 1\nB = 2\n)\n", "B has no doc"},
+		"the engine may leave exported names bare":   {"engine", "engine/x/a.go", doc + "func F() {}\n", ""},
+		"an internal package may leave them bare":    {"sdk", "sdk/internal/x/a.go", doc + "func F() {}\n", ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
