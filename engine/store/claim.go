@@ -1,0 +1,178 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// Claimant is the engine that looks for work.
+type Claimant struct {
+	// Instance is the configured name; Incarnation is new with every start.
+	Instance, Incarnation string
+	// TTL is how long a lease lasts without being renewed.
+	TTL time.Duration
+}
+
+// Holder returns the claimant as leases name it.
+func (c Claimant) Holder() string { return holder(c.Instance, c.Incarnation) }
+
+func holder(instance, incarnation string) string { return key(instance) + "#" + incarnation }
+
+// Claimed is a run that this process alone has to do now.
+type Claimed struct {
+	Run       Run
+	Connector Connector
+	Lease     Lease
+}
+
+// claimCandidates is how many queued runs one claim looks at.
+const claimCandidates = 20
+
+// errTaken ends the attempt at one candidate.
+var errTaken = errors.New("taken by another instance")
+
+// Claim takes the oldest queued run that the claimant may do and whose connector
+// nobody works on, together with the connector's lease. ok is false when there
+// is none. It costs no write then.
+func (s *Store) Claim(ctx context.Context, who Claimant) (claimed Claimed, ok bool, err error) {
+	type candidate struct{ run, connector string }
+	var candidates []candidate
+	err = s.query(ctx, s.db.Read, "find runnable", func(rows *sql.Rows) error {
+		var c candidate
+		err := rows.Scan(&c.run, &c.connector)
+		candidates = append(candidates, c)
+		return err
+	}, `SELECT r.id, r.connector_id FROM IM_RunHistory r
+		INNER JOIN IM_Connectors c ON c.id = r.connector_id
+		INNER JOIN IM_ConnectorState t ON t.connector_id = r.connector_id
+		WHERE r.status = @p1 AND c.enabled = 1 AND (c.instance_key = '' OR c.instance_key = @p2)
+		AND (t.lease_holder = '' OR t.lease_expires <= @p3)
+		ORDER BY r.seq`+s.db.Dialect.Limit("@p4"), string(Queued), key(who.Instance), s.now(), claimCandidates)
+	if err != nil {
+		return Claimed{}, false, err
+	}
+	for _, c := range candidates {
+		err := s.db.InWriteTx(ctx, func(tx *sql.Tx) (err error) {
+			claimed, err = s.claim(ctx, tx, who, c.run, c.connector)
+			return err
+		})
+		var leased *LeasedError
+		switch {
+		case err == nil:
+			return claimed, true, nil
+		case errors.As(err, &leased), errors.Is(err, errTaken), errors.Is(err, ErrNotFound):
+			continue // someone else was faster
+		}
+		return Claimed{}, false, err
+	}
+	return Claimed{}, false, nil
+}
+
+func (s *Store) claim(ctx context.Context, tx *sql.Tx, who Claimant, runID, connectorID string) (Claimed, error) {
+	lease, err := s.acquire(ctx, tx, connectorID, who.Holder(), who.TTL)
+	if err != nil {
+		return Claimed{}, err
+	}
+	n, err := s.exec(ctx, tx, "claim run", `UPDATE IM_RunHistory
+		SET status = @p1, instance_name = @p2, instance_key = @p3, incarnation = @p4, started = @p5
+		WHERE id = @p6 AND status = @p7 AND EXISTS (SELECT 1 FROM IM_Connectors c
+		WHERE c.id = @p8 AND c.enabled = 1 AND (c.instance_key = '' OR c.instance_key = @p3))`,
+		string(Running), clip(who.Instance, MaxNameBytes), key(who.Instance), who.Incarnation, s.now(), runID, string(Queued), connectorID)
+	if err != nil {
+		return Claimed{}, err
+	}
+	if n == 0 {
+		return Claimed{}, errTaken
+	}
+	run, err := s.run(ctx, tx, runID)
+	if err != nil {
+		return Claimed{}, err
+	}
+	c, err := s.connector(ctx, tx, connectorID)
+	return Claimed{Run: run, Connector: c, Lease: lease}, err
+}
+
+// Result is how a run ended without success; success is [Import.Complete]'s.
+type Result struct {
+	// Status is Failed, Interrupted or Cancelled.
+	Status Status
+	// Reason is a code, Error the underlying system's own words.
+	Reason, Error string
+	// TraceID is kept when the run has none yet.
+	TraceID string
+}
+
+// Finish ends a running run and leaves its watermark and counts as the last
+// committed page left them. [ErrFenced] when the run is no longer running, as
+// after another instance took over.
+func (s *Store) Finish(ctx context.Context, runID string, r Result) error {
+	if r.Status != Failed && r.Status != Interrupted && r.Status != Cancelled {
+		return errors.New("a run can only finish as failed, interrupted or cancelled")
+	}
+	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+		n, err := s.exec(ctx, tx, "finish run", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4,
+			trace_id = CASE WHEN trace_id = '' THEN @p5 ELSE trace_id END WHERE id = @p6 AND status = @p7`,
+			string(r.Status), s.now(), clip(r.Reason, 100), clip(r.Error, maxErrorBytes), clip(r.TraceID, 64), runID, string(Running))
+		if err == nil && n == 0 {
+			return ErrFenced
+		}
+		return err
+	})
+}
+
+// CancelQueued cancels a run that no instance has taken yet. [ErrConflict] when
+// it is past that, [ErrNotFound].
+func (s *Store) CancelQueued(ctx context.Context, runID, requestedBy string) error {
+	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+		n, err := s.exec(ctx, tx, "cancel run", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4
+			WHERE id = @p5 AND status = @p6`, string(Cancelled), s.now(), ReasonCancelled,
+			clip("cancelled by "+requestedBy, maxLabelBytes), runID, string(Queued))
+		if err != nil || n > 0 {
+			return err
+		}
+		if _, err := s.run(ctx, tx, runID); err != nil {
+			return err
+		}
+		return ErrConflict
+	})
+}
+
+// interruptRuns ends the running runs of a connector whose lease tx holds or
+// has removed.
+func (s *Store) interruptRuns(ctx context.Context, tx *sql.Tx, connectorID, why string) error {
+	_, err := s.exec(ctx, tx, "interrupt runs", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4
+		WHERE connector_id = @p5 AND status = @p6`,
+		string(Interrupted), s.now(), ReasonInterrupted, why, connectorID, string(Running))
+	return err
+}
+
+// InterruptOrphans marks the runs that earlier incarnations of an instance left
+// running as interrupted, frees their leases, and returns how many there were.
+// An instance calls it when it starts, before its first claim.
+func (s *Store) InterruptOrphans(ctx context.Context, instance, incarnation string) (n int, err error) {
+	err = s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+		orphans, err := s.runs(ctx, tx, "find orphans", "WHERE r.status = @p1 AND r.instance_key = @p2 AND r.incarnation <> @p3",
+			string(Running), key(instance), incarnation)
+		if err != nil {
+			return err
+		}
+		for _, r := range orphans {
+			// The token grows too, in case the old process is not as dead as it seems.
+			if _, err := s.exec(ctx, tx, "free lease", `UPDATE IM_ConnectorState
+				SET lease_holder = '', lease_expires = @p1, lease_token = lease_token + 1 WHERE connector_id = @p2 AND lease_holder = @p3`,
+				time.Time{}, r.ConnectorID, holder(instance, r.Incarnation)); err != nil {
+				return err
+			}
+			if _, err := s.exec(ctx, tx, "interrupt orphan", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4
+				WHERE id = @p5 AND status = @p6`, string(Interrupted), s.now(), ReasonInterrupted,
+				"the instance that ran it stopped and was started again", r.ID, string(Running)); err != nil {
+				return err
+			}
+		}
+		n = len(orphans)
+		return nil
+	})
+	return n, err
+}

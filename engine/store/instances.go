@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+)
+
+// Role is what an instance is.
+type Role string
+
+// The roles.
+const (
+	RoleEngine   Role = "engine"
+	RoleAdminAPI Role = "adminapi"
+)
+
+// Instance is a process of the product, as it registered itself. Which secret
+// store each uses is here so that a difference can be noticed.
+type Instance struct {
+	Role Role
+	// Name is configured and unique within the role, without regard to case.
+	Name             string
+	Machine, Version string
+	// Incarnation is new with every start.
+	Incarnation string
+	// Provider, its target, as in a vault's host, and its version.
+	Provider, ProviderTarget, ProviderVersion string
+	Started, LastHeartbeat                    time.Time
+}
+
+// Register writes the instance over an earlier one of its role and name, whose
+// heartbeats then fail with [ErrReplaced].
+func (s *Store) Register(ctx context.Context, x Instance) error {
+	if name := strings.TrimSpace(x.Name); name == "" || len(name) > MaxNameBytes {
+		return fmt.Errorf("the name of an instance must have 1 to %d bytes", MaxNameBytes)
+	}
+	register := func(tx *sql.Tx) error {
+		args := []any{strings.TrimSpace(x.Name), clip(x.Machine, maxLabelBytes), clip(x.Version, 100), x.Incarnation,
+			clip(x.Provider, MaxNameBytes), clip(x.ProviderTarget, 500), clip(x.ProviderVersion, 100), x.Started, s.now(),
+			string(x.Role), key(x.Name)}
+		n, err := s.exec(ctx, tx, "update instance", `UPDATE IM_EngineInstances SET name = @p1, machine = @p2, version = @p3,
+			incarnation = @p4, provider = @p5, provider_target = @p6, provider_version = @p7, started = @p8, last_heartbeat = @p9
+			WHERE role = @p10 AND name_key = @p11`, args...)
+		if err != nil || n > 0 {
+			return err
+		}
+		_, err = s.exec(ctx, tx, "insert instance", `INSERT INTO IM_EngineInstances (name, machine, version, incarnation,
+			provider, provider_target, provider_version, started, last_heartbeat, role, name_key)
+			VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11)`, args...)
+		return err
+	}
+	err := s.db.InWriteTx(ctx, register)
+	if productdb.IsUniqueViolation(err) { // another process inserted it in between
+		err = s.db.InWriteTx(ctx, register)
+	}
+	return err
+}
+
+// Heartbeat says that the instance is alive. [ErrReplaced] when another process
+// registered under its name, or the row is gone.
+func (s *Store) Heartbeat(ctx context.Context, role Role, name, incarnation string) error {
+	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+		n, err := s.exec(ctx, tx, "heartbeat", `UPDATE IM_EngineInstances SET last_heartbeat = @p1
+			WHERE role = @p2 AND name_key = @p3 AND incarnation = @p4`, s.now(), string(role), key(name), incarnation)
+		if err == nil && n == 0 {
+			return ErrReplaced
+		}
+		return err
+	})
+}
+
+// ListInstances returns all instances by role and name, also those long gone.
+func (s *Store) ListInstances(ctx context.Context) (list []Instance, err error) {
+	err = s.query(ctx, s.db.Read, "list instances", func(rows *sql.Rows) error {
+		var x Instance
+		err := rows.Scan((*string)(&x.Role), &x.Name, &x.Machine, &x.Version, &x.Incarnation, &x.Provider, &x.ProviderTarget,
+			&x.ProviderVersion, &productTime{&x.Started}, &productTime{&x.LastHeartbeat})
+		list = append(list, x)
+		return err
+	}, `SELECT role, name, machine, version, incarnation, provider, provider_target, provider_version, started, last_heartbeat
+		FROM IM_EngineInstances ORDER BY role, name_key`)
+	return list, err
+}
