@@ -1,0 +1,108 @@
+package vault
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+)
+
+// Target is the secret that a call is about: the ref for the operator, the name
+// for the vault. A listing has neither.
+type Target struct {
+	Ref  secret.Ref
+	Name string
+}
+
+func (t Target) String() string {
+	switch {
+	case t.Name == "":
+		return "secrets"
+	case t.Ref == "":
+		return t.Name
+	}
+	return fmt.Sprintf("%s (%s in the vault)", t.Ref, t.Name)
+}
+
+// operation is one kind of request. Its name is that of the vault's permission.
+type operation struct {
+	name string
+	// mayRepeat is repeatRead or repeatWrite.
+	mayRepeat func(*http.Response, error) bool
+	write     bool
+	// silent: an answer may hold the value, so a text about it is not passed on.
+	silent bool
+}
+
+var (
+	opGet    = operation{name: "get", mayRepeat: repeatRead, silent: true}
+	opList   = operation{name: "list", mayRepeat: repeatRead}
+	opSet    = operation{name: "set", mayRepeat: repeatWrite, write: true, silent: true}
+	opDelete = operation{name: "delete", mayRepeat: repeatWrite, write: true, silent: true}
+)
+
+// answerMargin is how long before the caller's deadline we give up, so that the
+// reason still reaches the caller.
+const answerMargin = 250 * time.Millisecond
+
+// do makes one request to the vault: bounded in time, traced, guarded against
+// panics of the SDK, and with its failure turned into a fault.
+func (c *Client) do(ctx context.Context, op operation, target Target, request func(context.Context) error) error {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	ctx, span := c.tracer.Start(ctx, "keyvault."+op.name, trace.WithAttributes(
+		attribute.String("keyvault.host", c.host), attribute.String("keyvault.name", target.Name)))
+	defer span.End()
+	t := &trail{step: stepStart}
+	ctx = context.WithValue(ctx, trailKey{}, t)
+	ctx = policy.WithRetryOptions(ctx, c.retryOptions(ctx, op.mayRepeat))
+	start := time.Now()
+	err := c.guarded(ctx, op, request)
+	if err == nil {
+		return nil
+	}
+	f := failure{op: op, target: target, host: c.host, trail: t, ctxErr: ctx.Err(), took: time.Since(start)}.fault(err)
+	// The SDK's own spans stay without a status when the vault refuses.
+	span.SetStatus(codes.Error, f.Reason.String())
+	return f
+}
+
+// bounded gives ctx the client's timeout and leaves a margin before its own end.
+func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	left := c.timeout
+	if deadline, has := ctx.Deadline(); has {
+		until := time.Until(deadline)
+		left = min(left, until-min(answerMargin, until/10))
+	}
+	return context.WithTimeout(ctx, left)
+}
+
+// panicError is a panic of the SDK. Its text is of the Go runtime or the SDK and
+// could quote an answer, so only the log of this process gets a stack.
+type panicError struct{}
+
+func (*panicError) Error() string { return "the Azure SDK panicked" }
+
+func (c *Client) guarded(ctx context.Context, op operation, request func(context.Context) error) (err error) {
+	defer func() {
+		if recover() != nil {
+			c.logger.ErrorContext(ctx, "azure sdk panicked", "operation", op.name, "stack", string(debug.Stack()))
+			err = &panicError{}
+		}
+	}()
+	return request(ctx)
+}
+
+// corrupt is an answer that came, with success, and is not what it must be.
+func corrupt(op operation, target Target, what string) error {
+	return fault.New(fault.Corrupt, fault.SourceBackend, fmt.Sprintf("%s %s: %s", op.name, target, what))
+}
