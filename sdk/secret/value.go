@@ -23,16 +23,21 @@ const redacted = "[secret]"
 // Copies of a Value share the same bytes: wiping one wipes all. A Value is safe
 // for concurrent use as long as nobody wipes it.
 type Value struct {
-	// A pointer keeps reflection-based printers (spew, %#v of a struct that
-	// holds a Value) from walking to the bytes.
+	// A pointer, so that copies share the bytes and a Value can be compared.
 	box *box
 }
 
-type box struct{ bytes []byte }
+// box holds the bytes in a closure. fmt calls no methods on unexported fields and
+// follows a pointer there when the verb does not suit it (%s, %q), and other
+// printers follow every pointer; none can look into a function, so all that they
+// show is an address.
+type box struct{ open func() *[]byte }
 
 // NewValue takes ownership of bytes: the caller must neither change nor keep
 // them.
-func NewValue(bytes []byte) Value { return Value{&box{bytes}} }
+func NewValue(bytes []byte) Value {
+	return Value{&box{func() *[]byte { return &bytes }}}
+}
 
 // Reveal returns the bytes themselves, not a copy. The caller must not change
 // or keep them, and must not put them where they could be printed or stored.
@@ -40,7 +45,7 @@ func (v Value) Reveal() []byte {
 	if v.box == nil {
 		return nil
 	}
-	return v.box.bytes
+	return *v.box.open()
 }
 
 // IsZero reports whether v was never given a value. A value of no bytes is not
@@ -53,8 +58,9 @@ func (v Value) Wipe() {
 	if v.box == nil {
 		return
 	}
-	clear(v.box.bytes)
-	v.box.bytes = nil
+	bytes := v.box.open()
+	clear(*bytes)
+	*bytes = nil
 }
 
 // Clone returns a value with a copy of the bytes, to be wiped on its own.
@@ -62,7 +68,7 @@ func (v Value) Clone() Value {
 	if v.box == nil {
 		return Value{}
 	}
-	return NewValue(append([]byte{}, v.box.bytes...))
+	return NewValue(append([]byte{}, v.Reveal()...))
 }
 
 func (v Value) String() string               { return redacted }
@@ -71,9 +77,6 @@ func (v Value) Format(s fmt.State, _ rune)   { _, _ = io.WriteString(s, redacted
 func (v Value) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (v Value) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (v Value) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
-func (b *box) String() string                { return redacted }
-func (b *box) GoString() string              { return redacted }
-func (b *box) Format(s fmt.State, _ rune)    { _, _ = io.WriteString(s, redacted) }
 
 var (
 	_ fmt.Formatter  = Value{}

@@ -1,0 +1,37 @@
+package naming_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/identitymesh/identitymesh/sdk/naming"
+)
+
+// The expected names were computed with another program, as
+// printf %s REF | sha256sum | cut -c 1-32, and never change.
+func TestNameOfEveryRefForEver(t *testing.T) {
+	tests := []struct{ name, ref, want string }{
+		{"the published example", "secret://ad/svc/password", "im-4dcca9e40db8d988ebd8f907f7449ec4"},
+		{"upper case is another secret", "SECRET://AD/SVC/PASSWORD", "im-85b89a6e097f12a9f58f724a0876e53e"},
+		{"a trailing slash is another secret", "secret://ad/svc/password/", "im-383c904e7e2db9aff62ca9fbfdabe5c7"},
+		{"a leading blank is another secret", " secret://ad/svc/password", "im-64bf6621e653189afcceb66ab5ff805a"},
+		{"a composed letter", "secret://hr/Zo\u00eb", "im-14cb66949b68f8b3ed0531cc0d6f4765"},
+		{"the same letter decomposed is another secret", "secret://hr/Zoe\u0308", "im-473b1cb7d122343eebe3c3d77d5f9fee"},
+		{"the longest ref, 4096 characters", "secret://" + strings.Repeat("a", 4087), "im-d89ba672a08352791de7efc94d2f248c"},
+		{"bytes that are no UTF-8", "\xff\x00", "im-ea5dbf9596d187e9500f23e9a6801094"},
+		{"no ref at all", "", "im-e3b0c44298fc1c149afbf4c8996fb924"},
+	}
+	form := regexp.MustCompile(`^im-[0-9a-f]{32}$`)
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := naming.Name(tt.ref)
+			if got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+			if len(got) != naming.Length || naming.Length != 35 || !strings.HasPrefix(got, naming.Prefix) || !form.MatchString(got) {
+				t.Errorf("%s has not the promised form", got)
+			}
+		})
+	}
+}
