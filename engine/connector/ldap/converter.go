@@ -3,6 +3,7 @@ package ldap
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/engine/identity"
@@ -65,7 +66,7 @@ func (c *converter) plan(name string) plan {
 		cut:    strings.Contains(lower, ";range="),
 	}
 	switch {
-	case secretAttributes[base]:
+	case secretAttributes[base], !utf8.ValidString(name):
 		p.form = asNothing
 	case bookkeepingAttributes[base] && !listed && !p.anchor:
 		p.form = asNothing
@@ -87,6 +88,9 @@ func (c *converter) plan(name string) plan {
 // a rejection instead of an object.
 func (c *converter) object(e entry) (o identity.Object, stamp string, rejected *connector.Rejection) {
 	o.Type = c.objectType
+	// RFC 4514 wants UTF-8; a server that sends something else must not make the
+	// object impossible to store.
+	e.dn = strings.ToValidUTF8(e.dn, "\uFFFD")
 	kept := e.attributes[:0]
 	var anchors []string
 	for _, a := range e.attributes {
