@@ -19,7 +19,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -72,9 +71,6 @@ type DB struct {
 // connects. Errors about the connection string are [*fault.Error] of reason
 // CONFIG_INVALID that do not repeat it.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
-	if cfg.Jitter == nil {
-		cfg.Jitter = func(max time.Duration) time.Duration { return rand.N(max) }
-	}
 	text := strings.TrimSpace(string(cfg.ConnectionString.Reveal()))
 	path, isPath := strings.CutPrefix(text, "sqlite:")
 	switch {

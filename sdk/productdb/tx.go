@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"modernc.org/sqlite"
@@ -31,9 +32,16 @@ func (d *DB) InWriteTx(ctx context.Context, fn func(*sql.Tx) error) error {
 		select {
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), err)
-		case <-time.After(d.jitter(deadlockWait << try)):
+		case <-time.After(d.wait(deadlockWait << try)):
 		}
 	}
+}
+
+func (d *DB) wait(max time.Duration) time.Duration {
+	if d.jitter == nil {
+		return rand.N(max)
+	}
+	return d.jitter(max)
 }
 
 func (d *DB) inTx(ctx context.Context, fn func(*sql.Tx) error) error {

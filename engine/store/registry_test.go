@@ -1,0 +1,116 @@
+package store_test
+
+import (
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+)
+
+func sqliteIn(t testing.TB) productdb.Config { return productdb.Config{DataFolder: t.TempDir()} }
+
+func TestAnInstanceIsReplacedByItsNextIncarnation(t *testing.T) {
+	onEach(t, func(t *testing.T, b backend) {
+		f := b.open(t)
+		x := store.Instance{Role: store.RoleEngine, Name: name(t), Machine: "host1", Version: "0.1.0", Incarnation: "1",
+			Provider: "dpapi", ProviderTarget: "db", ProviderVersion: "0.1.0", Started: f.clock.now()}
+		must(t, f.Register(t.Context(), x))
+		f.clock.add(time.Minute)
+		must(t, f.Heartbeat(t.Context(), store.RoleEngine, strings.ToUpper(x.Name), "1"))
+		want := x
+		want.LastHeartbeat = f.clock.now()
+		if diff := cmp.Diff(want, f.instance(t, x.Name)); diff != "" {
+			t.Errorf("registered (-want +got):\n%s", diff)
+		}
+		x.Incarnation, x.Provider = "2", "AzureKeyVault"
+		must(t, f.Register(t.Context(), x))
+		if err := f.Heartbeat(t.Context(), store.RoleEngine, x.Name, "1"); !errors.Is(err, store.ErrReplaced) {
+			t.Errorf("the old incarnation: %v", err)
+		}
+		must(t, f.Heartbeat(t.Context(), store.RoleEngine, x.Name, "2"))
+		if got := f.instance(t, x.Name); got.Provider != "AzureKeyVault" {
+			t.Errorf("registered again: %+v", got)
+		}
+		if err := f.Register(t.Context(), store.Instance{Role: store.RoleEngine, Name: " "}); err == nil {
+			t.Error("an instance without a name was registered")
+		}
+	})
+}
+
+// instance returns the one instance of that name.
+func (f *fixture) instance(t *testing.T, name string) (found store.Instance) {
+	t.Helper()
+	n := 0
+	for _, x := range must1(f.ListInstances(t.Context()))(t) {
+		if x.Name == name {
+			found = x
+			n++
+		}
+	}
+	if n != 1 {
+		t.Fatalf("%d instances of that name", n)
+	}
+	return found
+}
+
+func TestInstancesThatRegisterTogetherLeaveOneRow(t *testing.T) {
+	onEach(t, func(t *testing.T, b backend) {
+		stores := []*fixture{b.open(t), b.open(t)}
+		name := name(t)
+		var wg sync.WaitGroup
+		for n := range 6 {
+			wg.Go(func() {
+				if err := stores[n%2].Register(t.Context(), store.Instance{Role: store.RoleAdminAPI, Name: name, Incarnation: "1", Started: time.Now()}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		stores[0].instance(t, name)
+	})
+}
+
+func TestTokensAreFoundByTheirHashAlone(t *testing.T) {
+	onEach(t, func(t *testing.T, b backend) {
+		f := b.open(t)
+		before := must1(f.CountTokens(t.Context()))(t)
+		n := name(t)
+		hash := store.TokenHash(sha256.Sum256([]byte("token of " + n)))
+		want := must1(f.AddToken(t.Context(), n, hash))(t)
+		if diff := cmp.Diff(want, must1(f.FindToken(t.Context(), hash))(t)); diff != "" {
+			t.Errorf("found (-want +got):\n%s", diff)
+		}
+		if _, err := f.AddToken(t.Context(), strings.ToUpper(n), store.TokenHash{1}); !errors.Is(err, store.ErrNameTaken) {
+			t.Errorf("the same name: %v", err)
+		}
+		if _, err := f.FindToken(t.Context(), store.TokenHash{2}); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("another hash: %v", err)
+		}
+		if after := must1(f.CountTokens(t.Context()))(t); after != before+1 {
+			t.Errorf("counted %d, then %d", before, after)
+		}
+		must(t, f.DeleteToken(t.Context(), n))
+		if err := f.DeleteToken(t.Context(), n); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("deleted twice: %v", err)
+		}
+	})
+}
+
+func TestASchemaOfANewerVersionIsRefused(t *testing.T) {
+	b := backend{"SQLite", sqliteIn(t)}
+	f := b.open(t)
+	_, err := f.DB().Write.Exec("INSERT INTO IM_EngineSchema (version_id, is_applied) VALUES (999, 1)")
+	must(t, err)
+	_, err = store.Open(t.Context(), store.Config{DB: b.db})
+	var newer *productdb.NewerSchemaError
+	if !errors.As(err, &newer) || newer.Found != 999 || newer.Known < 1 || !strings.Contains(err.Error(), "newer version") {
+		t.Errorf("opened: %v", err)
+	}
+}
