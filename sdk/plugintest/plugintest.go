@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"testing"
+	"time"
 
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
@@ -83,6 +84,9 @@ func TryLogging[P provider.Provider](t testing.TB, def provider.Definition[P], c
 	}
 	return &Client{V1: v1, Warnings: problems.Warnings()}, problems
 }
+
+// callTimeout is generous: it only keeps a hanging provider from hanging the test.
+const callTimeout = 60 * time.Second
 
 // withDeadline gives calls without a deadline one, so that tests need not.
 type withDeadline struct{ *grpc.ClientConn }

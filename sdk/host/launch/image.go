@@ -1,0 +1,73 @@
+package launch
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+)
+
+// HashError is a plugin file that is not the one that was pinned.
+type HashError struct {
+	Path string
+	// Want and Found are SHA-256 in hexadecimal digits.
+	Want, Found string
+	// Pin says where Want stands, as in a lock file or a configuration key.
+	Pin string
+}
+
+func (e *HashError) Error() string {
+	return fmt.Sprintf("plugin file %s has SHA-256 %s, but %s pins %s: it is another build or was changed; "+
+		"if the new file is the one you trust, pin its hash there", e.Path, e.Found, e.Pin, e.Want)
+}
+
+// openVerified opens the file at path once, hashes what it opened and compares.
+// The caller runs exactly the returned file, so a file that is swapped in later
+// under the same path never runs.
+func openVerified(path, want, pin string) (*os.File, error) {
+	f, err := openImage(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("plugin file %s does not exist", path)
+		}
+		return nil, fmt.Errorf("open the plugin file: %w", err)
+	}
+	found, err := hashRegular(f)
+	if err == nil && !strings.EqualFold(found, want) {
+		err = &HashError{Path: path, Want: strings.ToLower(want), Found: found, Pin: pin}
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func hashRegular(f *os.File) (string, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("look at the plugin file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("plugin file %s is not a regular file", f.Name())
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("read the plugin file: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// Hash returns the SHA-256 of the file at path in hexadecimal digits.
+func Hash(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return hashRegular(f)
+}

@@ -1,0 +1,60 @@
+package launch
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+const socketsAreFiles = true
+
+func openImage(path string) (*os.File, error) { return os.Open(path) }
+
+// command runs the open file itself: the child finds it as its descriptor 3.
+func command(image *os.File) *exec.Cmd {
+	cmd := exec.Command("/proc/self/fd/3")
+	cmd.Args = []string{image.Name()}
+	cmd.ExtraFiles = []*os.File{image}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		// A group of its own, so that what it forks can be ended with it and a
+		// Ctrl-C at the terminal reaches only the host, which then drains it.
+		Setpgid: true,
+		// When the thread that started it dies, which only happens with the
+		// host, so does the plugin; see runner.start.
+		Pdeathsig: syscall.SIGKILL,
+	}
+	return cmd
+}
+
+// containment ends a process and what it forked.
+type containment struct{ pgid int }
+
+func contain(p *os.Process) (containment, error) { return containment{p.Pid}, nil }
+
+func (c containment) kill() error {
+	if err := syscall.Kill(-c.pgid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+		return fmt.Errorf("kill process group %d: %w", c.pgid, err)
+	}
+	return nil
+}
+
+func (c containment) release() {}
+
+// checkPrivate refuses a folder that somebody else owns or may enter.
+func checkPrivate(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a folder", path)
+	case ok && int(stat.Uid) != os.Geteuid():
+		return fmt.Errorf("%s belongs to user %d, this process runs as user %d", path, stat.Uid, os.Geteuid())
+	case info.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf("%s has mode %04o; others must not enter it (chmod 0700)", path, info.Mode().Perm())
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+//go:build !linux && !windows
+
+package launch
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+)
+
+const socketsAreFiles = true
+
+var errPlatform = errors.New("plugins can be started on Linux and Windows only")
+
+func openImage(string) (*os.File, error) { return nil, errPlatform }
+
+func command(image *os.File) *exec.Cmd { return exec.Command(image.Name()) }
+
+type containment struct{}
+
+func contain(*os.Process) (containment, error) { return containment{}, errPlatform }
+
+func (containment) kill() error { return nil }
+
+func (containment) release() {}
+
+func checkPrivate(string) error { return nil }

@@ -1,0 +1,121 @@
+package host
+
+import (
+	"context"
+	"errors"
+
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/host/facade"
+	"github.com/identitymesh/identitymesh/sdk/provider"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+)
+
+// Resolver reads values. Only the engine and the migration hold one.
+type Resolver struct{ *metadata }
+
+// OpenResolver starts the plugin of the choice for reading and returns at once.
+func OpenResolver(c Config) (*Resolver, error) {
+	p, err := open(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Resolver{&metadata{p}}, nil
+}
+
+// Get returns a value, the newest one for [secret.Current], never from a cache.
+// The caller wipes it. The error is an [*fault.Error].
+func (r *Resolver) Get(ctx context.Context, ref secret.Ref, version secret.Version) (secret.Secret, error) {
+	return read(ctx, r.Provider, func(ctx context.Context, f *facade.V1) (secret.Secret, error) { return f.Get(ctx, ref, version) })
+}
+
+// Administrator changes secrets and shows what may be shown. It has no way to a
+// value.
+type Administrator struct{ *metadata }
+
+// OpenAdministrator starts the plugin of the choice for writing and returns at
+// once.
+func OpenAdministrator(c Config) (*Administrator, error) {
+	p, err := open(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Administrator{&metadata{p}}, nil
+}
+
+// Set stores a value; the caller wipes it afterwards.
+func (a *Administrator) Set(ctx context.Context, req provider.SetRequest) (secret.Metadata, error) {
+	return write(ctx, a.Provider, func(ctx context.Context, f *facade.V1) (secret.Metadata, error) { return f.Set(ctx, req) })
+}
+
+// Delete removes a secret.
+func (a *Administrator) Delete(ctx context.Context, ref secret.Ref) error {
+	_, err := write(ctx, a.Provider, func(ctx context.Context, f *facade.V1) (struct{}, error) {
+		return struct{}{}, f.Delete(ctx, ref)
+	})
+	return err
+}
+
+// metadata is what both doors show.
+type metadata struct{ *Provider }
+
+// Describe returns the metadata of the current version.
+func (m *metadata) Describe(ctx context.Context, ref secret.Ref) (secret.Metadata, error) {
+	return read(ctx, m.Provider, func(ctx context.Context, f *facade.V1) (secret.Metadata, error) { return f.Describe(ctx, ref) })
+}
+
+// List returns a page of the store's secrets.
+func (m *metadata) List(ctx context.Context, req provider.ListRequest) (secret.Page, error) {
+	return read(ctx, m.Provider, func(ctx context.Context, f *facade.V1) (secret.Page, error) { return f.List(ctx, req) })
+}
+
+// read makes a call that changes nothing. When the plugin dies under it, it is
+// made once more on the plugin's next process, within the same deadline.
+func read[T any](ctx context.Context, p *Provider, call func(context.Context, *facade.V1) (T, error)) (T, error) {
+	ctx, cancel := limit(ctx)
+	defer cancel()
+	var zero T
+	client, err := p.supervisor.Client(ctx)
+	if err != nil {
+		return zero, err
+	}
+	v, err := call(ctx, client)
+	if !connectionLost(err) {
+		return v, err
+	}
+	if client, err = p.supervisor.ClientAfter(ctx, client); err != nil {
+		return zero, err
+	}
+	return call(ctx, client)
+}
+
+// write makes a call that changes the store. It is never made again: when the
+// plugin dies under it nobody knows whether it happened.
+func write[T any](ctx context.Context, p *Provider, call func(context.Context, *facade.V1) (T, error)) (T, error) {
+	ctx, cancel := limit(ctx)
+	defer cancel()
+	client, err := p.supervisor.Client(ctx)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	v, err := call(ctx, client)
+	if connectionLost(err) {
+		err = fault.Wrap(fault.Unavailable, fault.SourcePlugin,
+			"the plugin died during the call and the change may or may not have happened; describe the secret before you try again", err)
+	}
+	return v, err
+}
+
+// connectionLost reports whether the plugin went away during a call. A backend
+// that cannot be reached is another matter and has another source.
+func connectionLost(err error) bool {
+	var e *fault.Error
+	return errors.As(err, &e) && e.Reason == fault.Unavailable && e.Source == fault.SourcePlugin
+}
+
+func limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, CallLimit)
+}
