@@ -1,0 +1,106 @@
+// Package boot is what every program of the product does first: load the
+// configuration, set up logs and traces, and find the secret provider in force.
+// What the program then does with it is its own. Start reading at [Start].
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/identitymesh/identitymesh/sdk/appsettings"
+	"github.com/identitymesh/identitymesh/sdk/diag"
+	"github.com/identitymesh/identitymesh/sdk/host"
+	"github.com/identitymesh/identitymesh/sdk/host/catalog"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
+)
+
+// Config says which program starts.
+type Config struct {
+	// Service and Version name it in logs, traces and the instance list.
+	Service, Version string
+	// ConfigFile is the appsettings.json that the operator named; empty means the
+	// one beside the executable, which may be absent.
+	ConfigFile string
+	// Environ is os.Environ().
+	Environ []string
+	// Logs receives the log; os.Stderr in a main.
+	Logs io.Writer
+	// Quiet logs problems only, for tools whose output is their answer.
+	Quiet bool
+}
+
+// Program is a started program's surroundings.
+type Program struct {
+	*telemetry.Telemetry
+	Settings *appsettings.Settings
+	// Choice is the provider in force.
+	Choice catalog.Choice
+
+	environ []string
+	level   slog.Level
+}
+
+// Start loads everything. The error is an [*diag.InvalidError] that holds every
+// problem of the configuration at once; see [Explain]. Warnings are logged.
+func Start(ctx context.Context, c Config) (*Program, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the program's own file: %w", err)
+	}
+	options := appsettings.Options{File: c.ConfigFile, Environ: c.Environ}
+	if c.ConfigFile == "" {
+		options.Folder = filepath.Dir(executable)
+	}
+	settings, problems := appsettings.Load(options)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	choice, more := catalog.Choose(settings, catalog.Options{Executable: executable, Environ: c.Environ})
+	problems = append(problems, more...)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	level := settings.Logging.Level
+	if c.Quiet {
+		level = max(level, slog.LevelWarn)
+	}
+	t, err := telemetry.Start(ctx, telemetry.Config{
+		Service: c.Service, Version: c.Version, Logs: c.Logs,
+		Level: level, Text: settings.Logging.Format == "text", Environ: c.Environ,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range problems.Warnings() {
+		t.Logger.Warn("configuration warning", telemetry.KeyPath, w.Path, "summary", w.Summary)
+	}
+	t.Logger.Info("starting", "service", c.Service, telemetry.KeyVersion, c.Version, "settings", settings,
+		"provider", choice.Provider, "why", choice.Why)
+	return &Program{Telemetry: t, Settings: settings, Choice: choice, environ: c.Environ, level: level}, nil
+}
+
+// Host is how to open the provider in force.
+func (p *Program) Host() host.Config {
+	return host.Config{
+		Choice: p.Choice, DataFolder: p.Settings.Product.DataFolder, Environ: p.environ,
+		LogLevel: p.level, Logger: p.Logger, Tracer: p.Tracer,
+	}
+}
+
+// Explain writes err for people, one problem a line.
+func Explain(w io.Writer, err error) {
+	var invalid *diag.InvalidError
+	if !errors.As(err, &invalid) {
+		fmt.Fprintf(w, "error: %v\n", err)
+		return
+	}
+	fmt.Fprintln(w, "The configuration cannot be used:")
+	for _, d := range invalid.Diagnostics {
+		fmt.Fprintf(w, "  %s\n", d)
+	}
+}
