@@ -1,0 +1,122 @@
+// Package fakeserver stands in for SQL Server in tests that look at what is
+// sent: it records statements and answers as it is told. It understands no SQL;
+// whether the server does is for tests on a real one. Start reading at [Server].
+package fakeserver
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+)
+
+// Statement is one that was sent.
+type Statement struct {
+	Text string
+	Args []driver.Value
+}
+
+// Answer is what the server says.
+type Answer struct {
+	// Rows answer a query; all have the same columns.
+	Rows [][]driver.Value
+	// Affected answers other statements.
+	Affected int64
+	Err      error
+}
+
+// Server records statements. BEGIN, COMMIT and ROLLBACK are recorded as such.
+type Server struct {
+	// Reply answers a statement. It is never called concurrently.
+	Reply func(text string) Answer
+
+	mu   sync.Mutex
+	sent []Statement
+}
+
+// DB returns the server as a product database of the dialect SQL Server.
+func (s *Server) DB() *productdb.DB {
+	pool := sql.OpenDB(connector{s})
+	return &productdb.DB{Dialect: productdb.SQLServer, Write: pool, Read: pool, Target: "fake"}
+}
+
+// Sent returns what was sent so far.
+func (s *Server) Sent() []Statement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]Statement{}, s.sent...)
+}
+
+// Count returns how many of the statements sent contain text.
+func (s *Server) Count(text string) (n int) {
+	for _, st := range s.Sent() {
+		if strings.Contains(st.Text, text) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *Server) take(text string, named []driver.NamedValue) Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := Statement{Text: text}
+	for _, a := range named {
+		st.Args = append(st.Args, a.Value)
+	}
+	s.sent = append(s.sent, st)
+	return s.Reply(text)
+}
+
+type connector struct{ server *Server }
+
+func (c connector) Connect(context.Context) (driver.Conn, error) { return conn(c), nil }
+func (c connector) Driver() driver.Driver                        { return nil }
+
+type conn struct{ server *Server }
+
+func (c conn) Prepare(string) (driver.Stmt, error) {
+	return nil, fmt.Errorf("statements for SQL Server are not prepared")
+}
+func (c conn) Close() error              { return nil }
+func (c conn) Begin() (driver.Tx, error) { return tx(c), c.server.take("BEGIN", nil).Err }
+
+func (c conn) QueryContext(_ context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	a := c.server.take(text, args)
+	return &rows{a.Rows}, a.Err
+}
+
+func (c conn) ExecContext(_ context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	a := c.server.take(text, args)
+	return driver.RowsAffected(a.Affected), a.Err
+}
+
+type tx struct{ server *Server }
+
+func (t tx) Commit() error   { return t.server.take("COMMIT", nil).Err }
+func (t tx) Rollback() error { return t.server.take("ROLLBACK", nil).Err }
+
+type rows struct{ left [][]driver.Value }
+
+func (r *rows) Columns() []string {
+	if len(r.left) == 0 {
+		return []string{"none"}
+	}
+	return make([]string, len(r.left[0]))
+}
+
+func (r *rows) Close() error { return nil }
+
+func (r *rows) Next(into []driver.Value) error {
+	if len(r.left) == 0 {
+		return io.EOF
+	}
+	copy(into, r.left[0])
+	r.left = r.left[1:]
+	return nil
+}
