@@ -85,9 +85,20 @@ func New(c Config) (*Credential, diag.List) {
 	}
 	if err != nil {
 		problems = append(problems, diag.Diagnostic{Path: settings.KeyCredential, Detail: err.Error(),
-			Summary: fmt.Sprintf("%s cannot be used with the environment of this process; set the variables it names, or choose another credential", name)})
+			Summary: fmt.Sprintf("%s cannot be used with the environment of this process; %s, or choose another credential", name, needs(s.Credential))})
 	}
 	return &Credential{source: source, name: name, watch: c.Watch}, problems
+}
+
+// needs says what a credential reads from the environment.
+func needs(c settings.Credential) string {
+	switch c {
+	case settings.Environment:
+		return "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH"
+	case settings.WorkloadIdentity:
+		return "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE"
+	}
+	return "check the AZURE_ variables that the log names at the start"
 }
 
 // newDefault makes the chain. Its managed identity takes a client id only from

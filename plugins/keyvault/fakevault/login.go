@@ -1,0 +1,145 @@
+package fakevault
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	vaultResource = "https://vault.azure.net"
+	tokenLife     = time.Hour
+)
+
+// loginRoutes is as much of Microsoft Entra ID as a service principal needs.
+func (s *Server) loginRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /common/discovery/instance", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{
+			"tenant_discovery_endpoint": "https://login.microsoftonline.com/" + s.Tenant + "/v2.0/.well-known/openid-configuration",
+			"api-version":               "1.1",
+			"metadata": []any{map[string]any{"preferred_network": "login.microsoftonline.com",
+				"preferred_cache": "login.windows.net", "aliases": loginHosts}},
+		})
+	})
+	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
+		base := "https://" + r.Host + "/" + r.PathValue("tenant")
+		writeJSON(w, http.StatusOK, map[string]any{
+			"issuer": base + "/v2.0", "token_endpoint": base + "/oauth2/v2.0/token",
+			"authorization_endpoint": base + "/oauth2/v2.0/authorize", "jwks_uri": base + "/discovery/v2.0/keys",
+		})
+	})
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", s.serveToken)
+	return mux
+}
+
+func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
+	refuse := func(status, number int, code, text string) {
+		writeJSON(w, status, map[string]any{"error": code, "error_description": "AADSTS" + strconv.Itoa(number) + ": " + text,
+			"error_codes": []int{number}})
+	}
+	secret, assertion := r.PostFormValue("client_secret"), r.PostFormValue("client_assertion")
+	resource, isDefault := strings.CutSuffix(r.PostFormValue("scope"), "/.default")
+	// The library asks for the standard OpenID scopes beside the resource.
+	if !isDefault {
+		for part := range strings.FieldsSeq(r.PostFormValue("scope")) {
+			if cut, ok := strings.CutSuffix(part, "/.default"); ok {
+				resource, isDefault = cut, true
+			}
+		}
+	}
+	switch {
+	case r.PathValue("tenant") != s.Tenant:
+		refuse(http.StatusBadRequest, 90002, "invalid_request", "Tenant not found.")
+	case r.PostFormValue("grant_type") != "client_credentials" || !isDefault:
+		refuse(http.StatusBadRequest, 900144, "invalid_request", "The request body must contain grant_type and a default scope.")
+	case r.PostFormValue("client_id") != s.ClientID:
+		refuse(http.StatusBadRequest, 700016, "unauthorized_client", "Application was not found in the directory.")
+	case assertion != "" && assertion != s.FederatedToken, assertion == "" && secret != s.ClientSecret:
+		refuse(http.StatusUnauthorized, 7000215, "invalid_client", "Invalid client secret provided.")
+	default:
+		writeJSON(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": int(tokenLife.Seconds()),
+			"ext_expires_in": int(tokenLife.Seconds()), "access_token": s.mint(resource, s.ClientID)})
+	}
+}
+
+// identityRoutes is what a host's managed identity is asked from: the instance
+// metadata service and the endpoint of App Service. The control interface of the
+// command shares the listener.
+func (s *Server) identityRoutes() http.Handler {
+	mux := http.NewServeMux()
+	identity := func(allowed func(*http.Request) bool) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			s.recorded(serviceIdentity, w, r, func(w http.ResponseWriter) {
+				query := r.URL.Query()
+				if id := query.Get("client_id"); !allowed(r) || query.Get("resource") == "" || (id != "" && id != s.ManagedClientID) {
+					writeJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_request", "error_description": "Identity not found"})
+					return
+				}
+				life := strconv.Itoa(int(tokenLife.Seconds()))
+				writeJSON(w, http.StatusOK, map[string]any{"access_token": s.mint(query.Get("resource"), s.ManagedClientID),
+					"expires_in": life, "expires_on": strconv.FormatInt(s.config.Now().Add(tokenLife).Unix(), 10),
+					"resource": query.Get("resource"), "token_type": "Bearer"})
+			})
+		}
+	}
+	mux.HandleFunc("GET /metadata/identity/oauth2/token", identity(func(r *http.Request) bool { return r.Header.Get("Metadata") == "true" }))
+	mux.HandleFunc("GET /msi/token", identity(func(r *http.Request) bool { return r.Header.Get("X-IDENTITY-HEADER") == s.IdentityHeader }))
+	s.controlRoutes(mux)
+	return mux
+}
+
+type tokenClaims struct {
+	Audience      string `json:"aud"`
+	Tenant        string `json:"tid"`
+	ApplicationID string `json:"appid"`
+	ObjectID      string `json:"oid"`
+	Expires       int64  `json:"exp"`
+}
+
+func (s *Server) mint(resource, application string) string {
+	claims, _ := json.Marshal(tokenClaims{Audience: resource, Tenant: s.Tenant, ApplicationID: application, ObjectID: application,
+		Expires: s.config.Now().Add(tokenLife).Unix()}) // of strings and a number only
+	body := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(claims)
+	return body + "." + s.sign(body)
+}
+
+func (s *Server) sign(body string) string {
+	mac := hmac.New(sha256.New, s.config.TokenKey)
+	mac.Write([]byte(body))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// accepts checks signature, audience, tenant and time of a token, and says with
+// which of the service's messages it is refused.
+func (s *Server) accepts(token string) (complaint string) {
+	i := strings.LastIndexByte(token, '.')
+	if i < 0 || !hmac.Equal([]byte(token[i+1:]), []byte(s.sign(token[:i]))) {
+		return "Error validating token: signature"
+	}
+	var c tokenClaims
+	payload, err := base64.RawURLEncoding.DecodeString(token[strings.IndexByte(token, '.')+1 : i])
+	if err != nil || json.Unmarshal(payload, &c) != nil {
+		return "Error validating token: payload"
+	}
+	switch {
+	case c.Audience != vaultResource:
+		return "AKV10022: Invalid audience."
+	case c.Tenant != s.Tenant:
+		return "AKV10032: Invalid issuer."
+	case s.config.Now().Unix() >= c.Expires:
+		return "Error validating token: expired"
+	}
+	return ""
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}

@@ -1,0 +1,134 @@
+package keyvault_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/identitymesh/identitymesh/plugins/keyvault/fakevault"
+	"github.com/identitymesh/identitymesh/sdk/fault"
+)
+
+func TestEverySourceOfIdentityThatNeedsNoCloudWorks(t *testing.T) {
+	principal := map[string]string{"AZURE_TENANT_ID": "{tenant}", "AZURE_CLIENT_ID": "{client}", "AZURE_CLIENT_SECRET": "{secret}"}
+	appService := map[string]string{"IDENTITY_ENDPOINT": "{identity}", "IDENTITY_HEADER": "{header}"}
+	tests := map[string]struct {
+		credential string
+		env        map[string]string
+		winner     string
+	}{
+		"a service principal by name":      {"environment", principal, "EnvironmentCredential"},
+		"a service principal in the chain": {"default", principal, "EnvironmentCredential"},
+		"a managed identity by name":       {"managedIdentity", appService, "ManagedIdentityCredential"},
+		"a managed identity in the chain":  {"", appService, "ManagedIdentityCredential"},
+		"the chain narrowed by a variable": {"default", map[string]string{"AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
+			"IDENTITY_ENDPOINT": "{identity}", "IDENTITY_HEADER": "{header}"}, "ManagedIdentityCredential"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, setting{config: map[string]any{"Credential": tt.credential}, env: tt.env,
+				fake: fakevault.Config{Tenant: "00000000-0000-0000-0000-00000000000f", TokenKey: []byte("of every case")}})
+			w.mustSet(ref, canary)
+			report, err := w.Check(w.ctx())
+			if err != nil || !strings.HasPrefix(report.Identity, tt.winner+" (application ") {
+				t.Errorf("identity %q, %v", report.Identity, err)
+			}
+			if strings.Count(w.logs.String(), `"msg":"key vault identity proved"`) != 1 || !strings.Contains(w.logs.String(), tt.winner) {
+				t.Errorf("the log does not say once who we are:\n%s", w.logs)
+			}
+		})
+	}
+}
+
+func TestWorkloadIdentitySignsInWithTheTokenOfAFile(t *testing.T) {
+	// The file's content is known only once the fake runs, so it is written after
+	// the provider was opened; the SDK reads it at the first use.
+	file := t.TempDir() + "/token"
+	w := newWorld(t, setting{config: map[string]any{"Credential": "workloadIdentity"}, env: map[string]string{
+		"AZURE_TENANT_ID": "{tenant}", "AZURE_CLIENT_ID": "{client}", "AZURE_FEDERATED_TOKEN_FILE": file}})
+	if err := os.WriteFile(file, []byte(w.fake.FederatedToken), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.mustSet(ref, canary)
+}
+
+func TestAUserAssignedIdentityIsAskedForByItsClientID(t *testing.T) {
+	const other = "00000000-0000-0000-0000-000000000001"
+	for _, credential := range []string{"managedIdentity", "default"} {
+		w := newWorld(t, setting{config: map[string]any{"Credential": credential, "ManagedIdentityClientId": other},
+			env: map[string]string{"IDENTITY_ENDPOINT": "{identity}", "IDENTITY_HEADER": "{header}"}})
+		_, err := w.get(ref)
+		wantReason(t, err, fault.AuthFailed, "Identity not found")
+		if _, set := os.LookupEnv("AZURE_CLIENT_ID"); set {
+			t.Error("AZURE_CLIENT_ID stayed behind")
+		}
+	}
+}
+
+func TestProblemsOfTheEnvironmentAreDiagnostics(t *testing.T) {
+	tests := map[string]struct {
+		config     map[string]any
+		env        map[string]string
+		path, says string
+	}{
+		"a principal that is half set": {map[string]any{"Credential": "environment"},
+			map[string]string{"AZURE_TENANT_ID": "{tenant}"}, "Credential", "AZURE_CLIENT_ID"},
+		"an unreadable certificate": {map[string]any{"Credential": "environment"},
+			map[string]string{"AZURE_TENANT_ID": "{tenant}", "AZURE_CLIENT_ID": "{client}", "AZURE_CLIENT_CERTIFICATE_PATH": "/none.pem"}, "Credential", "/none.pem"},
+		"no federated token file": {map[string]any{"Credential": "workloadIdentity"}, map[string]string{}, "Credential", "AZURE_FEDERATED_TOKEN_FILE"},
+		"an empty choice of credentials": {map[string]any{"Credential": "default"},
+			map[string]string{"AZURE_TOKEN_CREDENTIALS": ""}, "Credential", "AZURE_TOKEN_CREDENTIALS"},
+		"two client ids that differ": {map[string]any{"Credential": "default", "ManagedIdentityClientId": "00000000-0000-0000-0000-000000000001"},
+			map[string]string{"AZURE_CLIENT_ID": "{client}"}, "ManagedIdentityClientId", "AZURE_CLIENT_ID"},
+		"an authority of the environment without https": {map[string]any{"Credential": "environment"},
+			map[string]string{"AZURE_TENANT_ID": "{tenant}", "AZURE_CLIENT_ID": "{client}", "AZURE_CLIENT_SECRET": "{secret}",
+				"AZURE_AUTHORITY_HOST": "http://login.example"}, "Credential", "https"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, problems := tryWorld(t, setting{config: tt.config, env: tt.env})
+			for _, p := range problems.Errors() {
+				if p.Path == tt.path && strings.Contains(p.String(), tt.says) {
+					return
+				}
+			}
+			t.Errorf("no error at %q that says %q: %v", tt.path, tt.says, problems)
+		})
+	}
+}
+
+func TestAWrongClientSecretIsToldInTheWordsOfEntra(t *testing.T) {
+	w := newWorld(t, setting{env: map[string]string{"AZURE_TENANT_ID": "{tenant}", "AZURE_CLIENT_ID": "{client}", "AZURE_CLIENT_SECRET": "wrong-" + canary}})
+	_, err := w.get(ref)
+	wantReason(t, err, fault.AuthFailed, "AADSTS7000215", string(ref))
+}
+
+func TestASignInServiceThatIsOutOfOrderMayRecover(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.fake.Fail(fakevault.Answer{Service: "login", Path: "/" + w.fake.Tenant + "/oauth2", Status: 503, Times: 4, Body: `{"error":"temporarily_unavailable"}`,
+		Header: map[string]string{"retry-after-ms": "5"}})
+	_, err := w.get(ref)
+	wantReason(t, err, fault.Unavailable, "access tokens")
+}
+
+func TestAVaultOfAnotherTenantNeedsThatTenantToBeAllowed(t *testing.T) {
+	const home = "00000000-0000-0000-0000-00000000000a"
+	env := map[string]string{"AZURE_TENANT_ID": home, "AZURE_CLIENT_ID": "{client}", "AZURE_CLIENT_SECRET": "{secret}"}
+	w := newWorld(t, setting{env: env})
+	_, err := w.get(ref)
+	wantReason(t, err, fault.AuthFailed, "AdditionallyAllowedTenants")
+	for _, credential := range []string{"environment", "default"} {
+		w = newWorld(t, setting{env: env, config: map[string]any{"Credential": credential, "AdditionallyAllowedTenants": "*"}})
+		w.mustSet(ref, canary)
+	}
+}
+
+func TestTheStartSaysWhichVariablesAreSetAndNotWhatTheyHold(t *testing.T) {
+	w := newWorld(t, setting{})
+	want := `"msg":"key vault provider opened","vault":"contoso-im.vault.azure.net","credential":"EnvironmentCredential","api_version":"2026-04-01",` +
+		`"environment_variables":["AZURE_CLIENT_ID","AZURE_CLIENT_SECRET","AZURE_TENANT_ID"]`
+	if !strings.Contains(w.logs.String(), want) {
+		t.Errorf("no %s in\n%s", want, w.logs)
+	}
+	w.findNo(w.fake.Tenant, w.fake.ClientID)
+}
