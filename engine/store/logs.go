@@ -12,6 +12,7 @@ type Level string
 
 // The levels.
 const (
+	Info    Level = "Info"
 	Warning Level = "Warning"
 	Error   Level = "Error"
 )
@@ -56,6 +57,11 @@ func (s *Store) log(ctx context.Context, tx *sql.Tx, of ImportConfig, level Leve
 		VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7)`, of.RunID, of.Lease.ConnectorID, s.now(), string(level),
 		clip(entry, maxLogBytes), clip(anchor, maxLogBytes), clip(message, maxLogBytes))
 	return err
+}
+
+// Note adds a line of the run itself to its log.
+func (s *Store) Note(ctx context.Context, of ImportConfig, level Level, message string) error {
+	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error { return s.log(ctx, tx, of, level, "", "", message) })
 }
 
 // ListLogs returns at most limit lines of a run in their order, those with ids

@@ -1,0 +1,45 @@
+// Command identitymesh-engine is the sync engine: it runs connectors when they
+// are due or asked for.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/identitymesh/identitymesh/sdk/boot"
+)
+
+// version is set by the build.
+var version = "0.1.0-dev"
+
+func main() {
+	app := &cli.App{
+		Name:    "identitymesh-engine",
+		Usage:   "import identities from connected systems, each from its watermark",
+		Version: version,
+		Description: "Runs until it is interrupted. Connectors, schedules and runs are managed through the Admin API;\n" +
+			"both read the same appsettings.json and meet in the product database.",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "config", Usage: "appsettings.json to read `FILE` (default: the one beside this program)"},
+		},
+		HideHelpCommand: true,
+		ArgsUsage:       " ",
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return cli.Exit(fmt.Sprintf("unexpected argument %q; see --help", c.Args().First()), 2)
+			}
+			return serve(c.Context, c.String("config"))
+		},
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := app.RunContext(ctx, os.Args); err != nil {
+		boot.Explain(os.Stderr, err)
+		os.Exit(1)
+	}
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/google/uuid"
+
+	"github.com/identitymesh/identitymesh/engine/connector/builtin"
+	"github.com/identitymesh/identitymesh/engine/run"
+	"github.com/identitymesh/identitymesh/engine/schedule"
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/host"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+)
+
+const (
+	// leaseTTL is how long another instance waits before it takes over from one
+	// that went silent in the middle of a run.
+	leaseTTL = 60 * time.Second
+	// Decoding makes garbage faster than anything else here, and what is alive is
+	// a few pages: collecting half as often costs little memory.
+	gcPercent = 200
+)
+
+// serve wires the engine's parts and runs them until ctx ends.
+func serve(ctx context.Context, configFile string) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	program, err := boot.Start(ctx, boot.Config{
+		Service: "identitymesh-engine", Version: version, ConfigFile: configFile, Environ: os.Environ(), Logs: os.Stderr,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = program.Stop(context.WithoutCancel(ctx)) }()
+	settings, logger := program.Settings, program.Logger
+
+	db, err := store.Open(ctx, store.Config{DB: productdb.Config{
+		ConnectionString: settings.Product.SqlConnectionString, DataFolder: settings.Product.DataFolder,
+	}})
+	if err != nil {
+		return fmt.Errorf("open the product database: %w", err)
+	}
+	defer db.Close()
+
+	unlock, err := alone(settings.Product.DataFolder, settings.Product.InstanceName)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+
+	provider, err := host.OpenResolver(program.Host())
+	if err != nil {
+		return fmt.Errorf("start the secret provider: %w", err)
+	}
+	defer provider.Close()
+
+	runner := run.New(run.Config{
+		Store: db, Kinds: builtin.Kinds(), Secrets: provider, Logger: logger, Tracer: program.Tracer, Now: time.Now,
+		LeaseTTL: leaseTTL, Timeout: settings.Engine.RunTimeout, SecretTimeout: settings.Engine.SecretTimeout,
+	})
+	machine, _ := os.Hostname()
+	self := store.Instance{
+		Role: store.RoleEngine, Name: settings.Product.InstanceName, Machine: machine, Version: version,
+		Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
+	}
+	loop := schedule.New(schedule.Config{
+		Store: db, Self: self, Run: runner.Run, Logger: logger, Now: time.Now,
+		Poll: settings.Engine.PollInterval, Heartbeat: settings.Engine.HeartbeatInterval, LeaseTTL: leaseTTL,
+		MaxRuns: settings.Engine.MaxConcurrentRuns, Stopping: run.ErrStopping,
+	})
+	if err := loop.Join(ctx); err != nil {
+		return err
+	}
+	identified := make(chan struct{})
+	go func() { defer close(identified); schedule.Identify(ctx, db, self, provider, logger) }()
+	defer func() { <-identified }()
+
+	fmt.Printf("identitymesh-engine is running: instance %s, database %s, secrets in %s\n", self.Name, db.Target(), program.Choice.Provider)
+	err = loop.Work(ctx)
+	logger.Info("stopped")
+	return err
+}
+
+// alone makes sure that no other engine on this host has the instance's name. The
+// lock goes away with the process, however that ends.
+func alone(dataFolder, instance string) (unlock func(), err error) {
+	if err := os.MkdirAll(dataFolder, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data folder: %w", err)
+	}
+	lock := flock.New(filepath.Join(dataFolder, "engine-"+instance+".lock"))
+	ok, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock the instance's name: %w", err)
+	}
+	if !ok {
+		return nil, errors.New("an engine with the instance name " + instance + " runs on this host already; " +
+			"stop it, or give this one another name in IdentityMesh:InstanceName")
+	}
+	return func() { _ = lock.Close() }, nil
+}
