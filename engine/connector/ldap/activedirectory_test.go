@@ -230,6 +230,11 @@ func TestAnImportThatFailsLeavesNoGoroutines(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	dc.set(func() {
+		if asked := len(dc.filters); asked > 20*6 {
+			t.Errorf("%d pages were asked for, though each import stopped at its second", asked)
+		}
+	})
 	deadline := time.Now().Add(10 * time.Second)
 	for runtime.NumGoroutine() > before && time.Now().Before(deadline) {
 		time.Sleep(10 * time.Millisecond)
