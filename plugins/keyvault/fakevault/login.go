@@ -143,3 +143,6 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }
+
+// CLIToken is a token as "az account get-access-token" would print it.
+func (s *Server) CLIToken() string { return s.mint(vaultResource, s.ClientID) }
