@@ -1,0 +1,200 @@
+package schedule_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/identitymesh/identitymesh/engine/schedule"
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+)
+
+var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+
+func TestNext(t *testing.T) {
+	cases := []struct {
+		name  string
+		x     store.Schedule
+		after time.Time
+		want  time.Time
+	}{
+		{"a new interval begins one interval from now", store.Schedule{Interval: time.Minute}, noon, noon.Add(time.Minute)},
+		{"an interval keeps its phase", store.Schedule{Interval: time.Minute, NextDue: noon.Add(-10 * time.Second)}, noon, noon.Add(50 * time.Second)},
+		{"what was missed is done once", store.Schedule{Interval: time.Minute, NextDue: noon.Add(-90 * time.Minute)}, noon, noon.Add(time.Minute)},
+		{"cron is in UTC", store.Schedule{Cron: "30 14 * * *"}, noon.In(time.FixedZone("x", 7*3600)), noon.Add(150 * time.Minute)},
+		{"cron never fires at the time itself", store.Schedule{Cron: "0 12 * * *"}, noon, noon.Add(24 * time.Hour)},
+		{"cron knows names", store.Schedule{Cron: "@hourly"}, noon, noon.Add(time.Hour)},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := schedule.Next(c.x, c.after)
+			if err != nil || !got.Equal(c.want) {
+				t.Errorf("got %v, %v; want %v", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestValidateRefuses(t *testing.T) {
+	cases := []struct {
+		name     string
+		interval time.Duration
+		cron     string
+		text     string
+	}{
+		{"neither", 0, "", "either"},
+		{"both", time.Minute, "@hourly", "either"},
+		{"an interval that is too short", time.Second, "", "at least 10s"},
+		{"a fraction of a second", 10500 * time.Millisecond, "", "whole seconds"},
+		{"an expression that is none", 0, "every day", "not a cron expression"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			err := schedule.Validate(c.interval, c.cron)
+			if err == nil || !strings.Contains(err.Error(), c.text) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+type world struct {
+	t      *testing.T
+	store  *store.Store
+	id     string
+	config schedule.Config
+}
+
+func newWorld(t *testing.T) *world {
+	db, err := store.Open(t.Context(), store.Config{DB: productdb.Config{DataFolder: t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	c, err := db.CreateConnector(t.Context(), store.Connector{Name: "A", Type: "fake", Config: json.RawMessage(`{}`), Enabled: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{t: t, store: db, id: c.ID, config: schedule.Config{
+		Store: db, Self: store.Instance{Role: store.RoleEngine, Name: "one", Machine: "here", Incarnation: "1", Started: noon},
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Poll: 10 * time.Millisecond, Heartbeat: 20 * time.Millisecond, LeaseTTL: time.Minute, MaxRuns: 2,
+		Stopping: errors.New("stopping"),
+	}}
+}
+
+// finish ends a run as a runner would.
+func (w *world) finish(claimed store.Claimed) {
+	if err := w.store.Finish(context.Background(), claimed.Run.ID, store.Result{Status: store.Failed, Reason: "TEST"}); err != nil {
+		w.t.Error(err)
+	}
+	if err := w.store.ReleaseLease(context.Background(), claimed.Lease); err != nil {
+		w.t.Error(err)
+	}
+}
+
+func TestDueScheduleRunsOnceAndIsMovedOn(t *testing.T) {
+	w := newWorld(t)
+	x, err := w.store.CreateSchedule(t.Context(), store.Schedule{ConnectorID: w.id, Kind: store.Delta, Interval: time.Hour, Enabled: true, NextDue: time.Now().Add(-time.Second)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ran atomic.Int32
+	w.config.Run = func(_ context.Context, c store.Claimed) { ran.Add(1); w.finish(c) }
+	loop := schedule.New(w.config)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := errors.Join(loop.Join(ctx), loop.Work(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if ran.Load() != 1 {
+		t.Errorf("it ran %d times", ran.Load())
+	}
+	if x, err = w.store.Schedule(t.Context(), x.ID); err != nil || time.Until(x.NextDue) < 50*time.Minute {
+		t.Errorf("next due %v, %v", x.NextDue, err)
+	}
+}
+
+func TestStoppingLoopCancelsItsRunsAndWaitsForThem(t *testing.T) {
+	w := newWorld(t)
+	if _, _, err := w.store.Enqueue(t.Context(), store.NewRun{ConnectorID: w.id, Kind: store.Full, Trigger: store.Manual}); err != nil {
+		t.Fatal(err)
+	}
+	var cause error
+	var once sync.Once
+	started := make(chan struct{})
+	w.config.Run = func(ctx context.Context, c store.Claimed) {
+		once.Do(func() { close(started) })
+		<-ctx.Done()
+		cause = context.Cause(ctx)
+		w.finish(c)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-started; cancel() }()
+	if err := schedule.New(w.config).Work(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if cause != w.config.Stopping {
+		t.Errorf("the run was cancelled with %v", cause)
+	}
+}
+
+func TestInstanceOfTheSameNameOnAnotherHostIsRefused(t *testing.T) {
+	w := newWorld(t)
+	other := w.config.Self
+	other.Machine, other.Incarnation = "elsewhere", "2"
+	if err := w.store.Register(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	err := schedule.New(w.config).Join(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "elsewhere") || !strings.Contains(err.Error(), "IdentityMesh:InstanceName") {
+		t.Fatalf("got %v", err)
+	}
+	w.config.Now = func() time.Time { return time.Now().Add(schedule.Offline + time.Second) }
+	if err := schedule.New(w.config).Join(t.Context()); err != nil {
+		t.Errorf("once the other is silent: %v", err)
+	}
+}
+
+func TestInstanceThatWasReplacedStops(t *testing.T) {
+	w := newWorld(t)
+	w.config.Run = func(context.Context, store.Claimed) {}
+	loop := schedule.New(w.config)
+	if err := loop.Join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	later := w.config.Self
+	later.Incarnation = "2"
+	if err := w.store.Register(t.Context(), later); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := loop.Work(ctx); !errors.Is(err, store.ErrReplaced) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDifferentSecretStoresAreNoticed(t *testing.T) {
+	now := time.Now()
+	a := store.Instance{Provider: "DPAPI", ProviderTarget: "x"}
+	b := store.Instance{Provider: "AzureKeyVault", ProviderTarget: "y", LastHeartbeat: now}
+	if !schedule.Differs(a, b, now) {
+		t.Error("another provider")
+	}
+	b.Provider, b.ProviderTarget = "DPAPI", ""
+	if schedule.Differs(a, b, now) {
+		t.Error("a target that is not known yet is no difference")
+	}
+	b.ProviderTarget = "y"
+	if !schedule.Differs(a, b, now) || schedule.Differs(a, b, now.Add(schedule.Offline)) {
+		t.Error("another target of a living instance, and only of a living one")
+	}
+}
