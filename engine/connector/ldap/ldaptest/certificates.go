@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// writeCertificates makes an authority (ca.pem) and a certificate for address
+// WriteCertificates makes, in dir, an authority (ca.pem) and a certificate for address
 // and "localhost" that it signed (cert.pem, key.pem).
-func writeCertificates(dir, address string) error {
+func WriteCertificates(dir, address string) error {
 	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err

@@ -116,7 +116,7 @@ func (s *Server) create(ctx context.Context, slapadd string, cfg Config) error {
 	if err := s.chooseAddress(); err != nil {
 		return err
 	}
-	if err := writeCertificates(s.dir, s.Host); err != nil {
+	if err := WriteCertificates(s.dir, s.Host); err != nil {
 		return err
 	}
 	s.CAFile = filepath.Join(s.dir, "ca.pem")
