@@ -50,7 +50,7 @@ type Config struct {
 	// Seed and People make up the content; see package people.
 	Seed   uint64
 	People int
-	// Now is the clock behind modifyTimestamp.
+	// Now is the clock behind the modifyTimestamp of changes.
 	Now    func() time.Time
 	Logger *slog.Logger
 }
@@ -86,7 +86,7 @@ func Start(ctx context.Context, c Config) (*Directory, error) {
 	}
 	d := &Directory{config: c, listener: listener, password: c.Password, open: map[net.Conn]struct{}{}}
 	staff := people.Generate(c.Seed, c.People)
-	d.entries = tree(staff, c.Now())
+	d.entries = tree(staff)
 	d.next = len(d.entries) - len(staff)
 	d.connections.Go(d.accept)
 	return d, nil

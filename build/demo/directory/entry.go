@@ -76,13 +76,18 @@ func normalize(dn string) (string, error) {
 // stamp writes a time as generalized time in whole seconds (RFC 4517, 3.3.13).
 func stamp(at time.Time) string { return at.UTC().Format("20060102150405Z") }
 
-// tree returns the whole directory; the people are its last entries.
-func tree(staff []people.Person, now time.Time) []entry {
-	domain := newEntry(BaseDN, now, "top", "domain")
+// tree returns the whole directory; the people are its last entries. Nothing in it
+// depends on when it is made, so that a restart is no change.
+func tree(staff []people.Person) []entry {
+	var founded time.Time
+	if len(staff) > 0 {
+		founded = staff[0].Joined
+	}
+	domain := newEntry(BaseDN, founded, "top", "domain")
 	domain.add("dc", "demo")
-	account := newEntry(AccountDN, now, "top", "applicationProcess")
+	account := newEntry(AccountDN, founded, "top", "applicationProcess")
 	account.add("cn", "sync")
-	unit := newEntry(PeopleDN, now, "top", "organizationalUnit")
+	unit := newEntry(PeopleDN, founded, "top", "organizationalUnit")
 	unit.add("ou", "people")
 	out := []entry{domain, account, unit}
 	logins := make(map[int]string, len(staff))
@@ -90,7 +95,7 @@ func tree(staff []people.Person, now time.Time) []entry {
 		logins[p.Number] = p.Login
 	}
 	for i, p := range staff {
-		e := newEntry(personDN(p.Login), now, "top", "person", "organizationalPerson", "inetOrgPerson")
+		e := newEntry(personDN(p.Login), p.Joined, "top", "person", "organizationalPerson", "inetOrgPerson")
 		e.add("uid", p.Login)
 		e.add("cn", p.Name())
 		e.add("givenName", p.Given)
@@ -113,7 +118,7 @@ func tree(staff []people.Person, now time.Time) []entry {
 func personDN(login string) string { return "uid=" + login + "," + PeopleDN }
 
 // newEntry returns an entry with its object classes and operational attributes.
-func newEntry(dn string, now time.Time, classes ...string) entry {
+func newEntry(dn string, made time.Time, classes ...string) entry {
 	key, err := normalize(dn)
 	if err != nil {
 		// DNs are made of constants and logins of plain letters.
@@ -121,7 +126,7 @@ func newEntry(dn string, now time.Time, classes ...string) entry {
 	}
 	e := entry{dn: dn, key: key}
 	e.add("objectClass", classes...)
-	at := stamp(now)
+	at := stamp(made)
 	e.attributes = append(e.attributes,
 		attribute{name: "entryUUID", values: []string{uuid.NewSHA1(uuid.NameSpaceX500, []byte(key)).String()}, operational: true},
 		attribute{name: "createTimestamp", values: []string{at}, operational: true},

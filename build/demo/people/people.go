@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 )
 
 // Person is a made-up employee.
@@ -20,6 +21,9 @@ type Person struct {
 	Given, Family     string
 	Department, Title string
 	City              string
+	// Joined is when the person came, and so when the record of the person was made;
+	// it lies in the past of every demo.
+	Joined time.Time
 	// Manager is the number of another person; 0 for the head of the company.
 	Manager int
 }
@@ -38,6 +42,7 @@ const staff = 12
 
 // Generate makes n people.
 func Generate(seed uint64, n int) []Person {
+	founded := time.Date(2025, time.January, 6, 8, 0, 0, 0, time.UTC)
 	random := rand.New(rand.NewPCG(seed, uint64(n)))
 	logins := make(map[string]int)
 	out := make([]Person, 0, n)
@@ -47,6 +52,7 @@ func Generate(seed uint64, n int) []Person {
 			Given:  pick(random, givenNames()),
 			Family: pick(random, familyNames()),
 			City:   pick(random, cities()),
+			Joined: founded.Add(time.Duration(random.Int64N(int64(365*24*time.Hour/time.Second))) * time.Second),
 		}
 		d := departments()[random.IntN(len(departments()))]
 		p.Department, p.Title = d.name, pick(random, d.titles)
