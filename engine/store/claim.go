@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"time"
+
+	"github.com/identitymesh/identitymesh/engine/connector"
 )
 
 // Claimant is the engine that looks for work.
@@ -47,9 +49,9 @@ func (s *Store) Claim(ctx context.Context, who Claimant) (claimed Claimed, ok bo
 	}, `SELECT r.id, r.connector_id FROM IM_RunHistory r
 		INNER JOIN IM_Connectors c ON c.id = r.connector_id
 		INNER JOIN IM_ConnectorState t ON t.connector_id = r.connector_id
-		WHERE r.status = @p1 AND c.enabled = 1 AND (c.instance_key = '' OR c.instance_key = @p2)
+		WHERE r.status = @p1 AND (c.enabled = 1 OR r.kind = @p5) AND (c.instance_key = '' OR c.instance_key = @p2)
 		AND (t.lease_holder = '' OR t.lease_expires <= @p3)
-		ORDER BY r.seq`+s.db.Dialect.Limit("@p4"), string(Queued), key(who.Instance), s.now(), claimCandidates)
+		ORDER BY r.seq`+s.db.Dialect.Limit("@p4"), string(Queued), key(who.Instance), s.now(), claimCandidates, string(Test))
 	if err != nil {
 		return Claimed{}, false, err
 	}
@@ -78,8 +80,8 @@ func (s *Store) claim(ctx context.Context, tx *sql.Tx, who Claimant, runID, conn
 	n, err := s.exec(ctx, tx, "claim run", `UPDATE IM_RunHistory
 		SET status = @p1, instance_name = @p2, instance_key = @p3, incarnation = @p4, started = @p5
 		WHERE id = @p6 AND status = @p7 AND EXISTS (SELECT 1 FROM IM_Connectors c
-		WHERE c.id = @p8 AND c.enabled = 1 AND (c.instance_key = '' OR c.instance_key = @p3))`,
-		string(Running), clip(who.Instance, MaxNameBytes), key(who.Instance), who.Incarnation, s.now(), runID, string(Queued), connectorID)
+		WHERE c.id = @p8 AND (c.enabled = 1 OR kind = @p9) AND (c.instance_key = '' OR c.instance_key = @p3))`,
+		string(Running), clip(who.Instance, MaxNameBytes), key(who.Instance), who.Incarnation, s.now(), runID, string(Queued), connectorID, string(Test))
 	if err != nil {
 		return Claimed{}, err
 	}
@@ -94,27 +96,39 @@ func (s *Store) claim(ctx context.Context, tx *sql.Tx, who Claimant, runID, conn
 	return Claimed{Run: run, Connector: c, Lease: lease}, err
 }
 
-// Result is how a run ended without success; success is [Import.Complete]'s.
+// Result is how a run ended that no [Import.Complete] ended: one without success,
+// or a test.
 type Result struct {
-	// Status is Failed, Interrupted or Cancelled.
+	// Status is Failed, Interrupted or Cancelled; a test's may be Succeeded too.
 	Status Status
 	// Reason is a code, Error the underlying system's own words.
 	Reason, Error string
 	// TraceID is kept when the run has none yet.
 	TraceID string
+	// Report is what a test that succeeded found.
+	Report *connector.Report
 }
 
 // Finish ends a running run and leaves its watermark and counts as the last
 // committed page left them. [ErrFenced] when the run is no longer running, as
-// after another instance took over.
+// after another instance took over, or when it is an import that is said to have
+// succeeded: that is for [Import.Complete] alone to say.
 func (s *Store) Finish(ctx context.Context, runID string, r Result) error {
-	if r.Status != Failed && r.Status != Interrupted && r.Status != Cancelled {
-		return errors.New("a run can only finish as failed, interrupted or cancelled")
+	switch r.Status {
+	case Succeeded, Failed, Interrupted, Cancelled:
+	default:
+		return errors.New("a run can only finish as failed, interrupted or cancelled, or a test as succeeded")
+	}
+	report, err := reportText(r.Report)
+	if err != nil {
+		return err
 	}
 	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
 		n, err := s.exec(ctx, tx, "finish run", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4,
-			trace_id = CASE WHEN trace_id = '' THEN @p5 ELSE trace_id END WHERE id = @p6 AND status = @p7`,
-			string(r.Status), s.now(), clip(r.Reason, 100), clip(r.Error, maxErrorBytes), clip(r.TraceID, 64), runID, string(Running))
+			trace_id = CASE WHEN trace_id = '' THEN @p5 ELSE trace_id END, report = @p8
+			WHERE id = @p6 AND status = @p7 AND (kind = @p9 OR @p1 <> @p10)`,
+			string(r.Status), s.now(), clip(r.Reason, 100), clip(r.Error, maxErrorBytes), clip(r.TraceID, 64), runID, string(Running),
+			report, string(Test), string(Succeeded))
 		if err == nil && n == 0 {
 			return ErrFenced
 		}

@@ -352,3 +352,19 @@ func TestAttributesComeBackAsTheyWere(t *testing.T) {
 		}
 	})
 }
+
+func TestWithoutItsLeaseARunningImportCannotCommitEither(t *testing.T) {
+	onEach(t, func(t *testing.T, b backend) {
+		f := b.open(t)
+		c := f.running(t, store.Full)
+		begun, ended := f.begin(t, c), f.begin(t, c)
+		must(t, f.ReleaseLease(t.Context(), c.Lease))
+		_, err := begun.Stage(t.Context(), store.Batch{Objects: people(1), Checkpoint: "w"})
+		fenced(t, "stage", err)
+		_, err = ended.Complete(t.Context(), "w", true)
+		fenced(t, "complete", err)
+		if st := must1(f.State(t.Context(), c.Connector.ID))(t); st.Watermark != "" {
+			t.Errorf("watermark: %q", st.Watermark)
+		}
+	})
+}

@@ -13,18 +13,23 @@ import (
 // Kind is how much a run reads.
 type Kind string
 
-// The kinds.
+// The kinds. A test connects, signs in and reads a little, and imports nothing;
+// it may be run for a connector that is switched off.
 const (
 	Full  Kind = "full"
 	Delta Kind = "delta"
+	Test  Kind = "test"
 )
 
 func (k Kind) check() error {
-	if k != Full && k != Delta {
-		return fmt.Errorf("the kind of run must be %s or %s", Full, Delta)
+	if !k.Imports() && k != Test {
+		return fmt.Errorf("the kind of run must be %s, %s or %s", Full, Delta, Test)
 	}
 	return nil
 }
+
+// Imports reports whether such a run imports; only those can be scheduled.
+func (k Kind) Imports() bool { return k == Full || k == Delta }
 
 // Trigger is what asked for a run.
 type Trigger string
@@ -82,6 +87,8 @@ type Run struct {
 	// WatermarkAfter also moves when a run that failed later had checkpoints.
 	WatermarkBefore, WatermarkAfter connector.Watermark
 	TraceID                         string
+	// Report is what a test found; nil unless it succeeded.
+	Report *connector.Report
 }
 
 // Counts are what a run did to the objects.
@@ -103,13 +110,13 @@ func (c *Counts) add(d Counts) {
 
 const runColumns = `r.seq, r.id, r.connector_id, r.connector_name, r.connector_type, r.kind, r.trigger_name, r.requested_by,
 	r.instance_name, r.incarnation, r.status, r.queued, r.started, r.finished, r.added, r.updated, r.unchanged, r.absent, r.failed,
-	r.pages, r.reason, r.error_text, r.watermark_before, r.watermark_after, r.trace_id`
+	r.pages, r.reason, r.error_text, r.watermark_before, r.watermark_after, r.trace_id, r.report`
 
 func (r *Run) targets() []any {
 	return []any{&r.Seq, &r.ID, &r.ConnectorID, &r.ConnectorName, &r.ConnectorType, (*string)(&r.Kind), (*string)(&r.Trigger), &r.RequestedBy,
 		&r.Instance, &r.Incarnation, (*string)(&r.Status), &productTime{&r.Queued}, &productTime{&r.Started}, &productTime{&r.Finished},
 		&r.Counts.Added, &r.Counts.Updated, &r.Counts.Unchanged, &r.Counts.Absent, &r.Counts.Failed,
-		&r.Pages, &r.Reason, &r.Error, (*string)(&r.WatermarkBefore), (*string)(&r.WatermarkAfter), &r.TraceID}
+		&r.Pages, &r.Reason, &r.Error, (*string)(&r.WatermarkBefore), (*string)(&r.WatermarkAfter), &r.TraceID, reportColumn{&r.Report}}
 }
 
 // NewRun asks for a run.
@@ -122,7 +129,8 @@ type NewRun struct {
 }
 
 // Enqueue queues a run, or returns the one of the same connector and kind that
-// is queued already, with created false. [ErrNotFound], [ErrDisabled].
+// is queued already, with created false. [ErrNotFound], [ErrDisabled] unless it
+// is a test.
 func (s *Store) Enqueue(ctx context.Context, want NewRun) (run Run, created bool, err error) {
 	err = s.db.InWriteTx(ctx, func(tx *sql.Tx) (err error) {
 		run, created, err = s.enqueue(ctx, tx, want)
@@ -148,7 +156,7 @@ func (s *Store) enqueue(ctx context.Context, tx *sql.Tx, want NewRun) (Run, bool
 	if err != nil {
 		return Run{}, false, err
 	}
-	if !c.Enabled {
+	if !c.Enabled && want.Kind != Test {
 		return Run{}, false, ErrDisabled
 	}
 	queued, err := s.runs(ctx, tx, "find queued run", "WHERE r.connector_id = @p1 AND r.status = @p2 AND r.kind = @p3 ORDER BY r.seq",
@@ -163,8 +171,8 @@ func (s *Store) enqueue(ctx context.Context, tx *sql.Tx, want NewRun) (Run, bool
 	if _, err := s.exec(ctx, tx, "insert run", `INSERT INTO IM_RunHistory
 		(id, connector_id, connector_name, connector_type, kind, trigger_name, requested_by, instance_name, instance_key, incarnation,
 		status, queued, started, finished, added, updated, unchanged, absent, failed, pages, reason, error_text,
-		watermark_before, watermark_after, trace_id)
-		VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, '', '', '', @p8, @p9, @p10, @p11, 0, 0, 0, 0, 0, 0, '', '', '', '', '')`,
+		watermark_before, watermark_after, trace_id, report)
+		VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, '', '', '', @p8, @p9, @p10, @p11, 0, 0, 0, 0, 0, 0, '', '', '', '', '', '')`,
 		id, c.ID, c.Name, c.Type, string(want.Kind), string(want.Trigger), clip(want.RequestedBy, maxLabelBytes), string(Queued),
 		now, time.Time{}, time.Time{}); err != nil {
 		return Run{}, false, err

@@ -34,8 +34,8 @@ func (s *Store) scanSchedule(rows interface{ Scan(...any) error }) (x Schedule, 
 
 func (x *Schedule) check() error {
 	var problems []error
-	if err := x.Kind.check(); err != nil {
-		problems = append(problems, err)
+	if !x.Kind.Imports() {
+		problems = append(problems, fmt.Errorf("the kind of a scheduled run must be %s or %s", Full, Delta))
 	}
 	if (x.Interval > 0) == (x.Cron != "") {
 		problems = append(problems, errors.New("a schedule has either an interval or a cron expression"))

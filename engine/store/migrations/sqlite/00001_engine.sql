@@ -62,7 +62,8 @@ CREATE TABLE IM_RunHistory (
     error_text       TEXT    NOT NULL,
     watermark_before TEXT    NOT NULL,
     watermark_after  TEXT    NOT NULL,
-    trace_id         TEXT    NOT NULL
+    trace_id         TEXT    NOT NULL,
+    report           TEXT    NOT NULL
 );
 CREATE INDEX IX_IM_RunHistory_Connector ON IM_RunHistory (connector_id, seq);
 CREATE INDEX IX_IM_RunHistory_Work ON IM_RunHistory (connector_id, status, seq);

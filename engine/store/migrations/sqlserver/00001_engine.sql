@@ -66,7 +66,8 @@ CREATE TABLE IM_RunHistory (
     error_text       nvarchar(max) NOT NULL,
     watermark_before nvarchar(max) NOT NULL,
     watermark_after  nvarchar(max) NOT NULL,
-    trace_id         nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL
+    trace_id         nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    report           nvarchar(max) NOT NULL
 );
 CREATE INDEX IX_IM_RunHistory_Connector ON IM_RunHistory (connector_id, seq);
 CREATE INDEX IX_IM_RunHistory_Work ON IM_RunHistory (connector_id, status, seq);

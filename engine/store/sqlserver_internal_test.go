@@ -1,0 +1,228 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io/fs"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/identitymesh/identitymesh/engine/connector"
+	"github.com/identitymesh/identitymesh/engine/identity"
+	"github.com/identitymesh/identitymesh/sdk/productdb/fakeserver"
+)
+
+// What is sent to SQL Server is looked at here without one: that parameters and
+// arguments fit, and that only the idioms are used that we rely on. Whether the
+// rules hold there is for the suite, on a real server.
+
+var (
+	someTime  = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	parameter = regexp.MustCompile(`@p(\d+)`)
+	// forbidden are SQLite's own words, and T-SQL that behaves differently on
+	// compatible servers or under load.
+	forbidden = regexp.MustCompile(`(?i)\b(LIMIT|json_each|RETURNING|ON CONFLICT|MERGE|UPDLOCK|HOLDLOCK|NOLOCK|READPAST|ROWVERSION|GETDATE|SYSUTCDATETIME|TRUE|FALSE|INDEXED BY|CROSS JOIN)\b|\?`)
+)
+
+// reply gives each query one row of the right shape.
+func reply(text string) fakeserver.Answer {
+	row := func(v ...driver.Value) fakeserver.Answer { return fakeserver.Answer{Rows: [][]driver.Value{v}} }
+	n, z := int64(1), int64(0)
+	switch {
+	case !strings.HasPrefix(text, "SELECT"):
+		return fakeserver.Answer{Affected: 1}
+	case strings.Contains(text, "r.id, r.connector_id FROM IM_RunHistory"):
+		return row("run", "c")
+	case strings.Contains(text, "r.status = @p2 AND r.kind = @p3"):
+		return fakeserver.Answer{} // nothing is queued yet
+	case strings.Contains(text, "FROM IM_RunHistory r"):
+		return row(n, "run", "c", "name", "ldap", "full", "manual", "ann", "me", "1", "Running", someTime, someTime, nil, z, z, z, z, z, z, "", "", "", "", "", "")
+	case strings.Contains(text, "FROM IM_Connectors c"):
+		return row("c", "name", "ldap", "{}", true, "", n, someTime, someTime)
+	case strings.Contains(text, "FROM IM_ConnectorState"):
+		return row("w", "holder", n, someTime)
+	case strings.Contains(text, "FROM IM_Schedules"):
+		return row("x", "c", "full", int64(60), "", true, someTime, n)
+	case strings.Contains(text, "COALESCE(MAX(id), 0)"):
+		return row(int64(9))
+	case strings.Contains(text, "COUNT(*)"):
+		return row(n)
+	case strings.Contains(text, "FROM OPENJSON(@p2) AS j"):
+		return fakeserver.Answer{Rows: [][]driver.Value{{int64(1), int64(5), true, make([]byte, 32)}, {int64(2), int64(6), true, make([]byte, 32)}}}
+	case strings.Contains(text, "AND id <= @p3"):
+		return fakeserver.Answer{Rows: [][]driver.Value{{int64(5)}, {int64(7)}}}
+	case strings.Contains(text, "FROM IM_ManagementSpaceObjects o"):
+		return row(n, "c", "a", "user", "{}", true, someTime, someTime, nil, nil, "run")
+	case strings.Contains(text, "FROM IM_ConnectorLogs"):
+		return row(n, "run", "c", someTime, "Error", "e", "a", "m")
+	case strings.Contains(text, "FROM IM_EngineInstances"):
+		return row("engine", "me", "host", "1", "1", "dpapi", "db", "1", someTime, someTime)
+	case strings.Contains(text, "FROM IM_AdminTokens"):
+		return row("ann", someTime)
+	}
+	return fakeserver.Answer{Err: errors.New("no answer for " + text)}
+}
+
+func onFake(answer func(string) fakeserver.Answer) (*Store, *fakeserver.Server) {
+	server := &fakeserver.Server{Reply: answer}
+	return &Store{db: server.DB(), cfg: Config{Now: func() time.Time { return someTime }, NewID: func() string { return "id" },
+		OnStatement: func(string, int) {}}}, server
+}
+
+func TestEveryStatementForSQLServerIsWellFormed(t *testing.T) {
+	s, server := onFake(reply)
+	for name, err := range useAll(t.Context(), s) {
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	sent := server.Sent()
+	if len(sent) < 60 {
+		t.Fatalf("only %d statements were sent", len(sent))
+	}
+	for _, st := range sent {
+		if word := forbidden.FindString(st.Text); word != "" {
+			t.Errorf("%q in %s", word, st.Text)
+		}
+		var numbers []int
+		for _, m := range parameter.FindAllStringSubmatch(st.Text, -1) {
+			n, _ := strconv.Atoi(m[1])
+			numbers = append(numbers, n)
+		}
+		slices.Sort(numbers)
+		numbers = slices.Compact(numbers)
+		if len(numbers) != len(st.Args) || (len(numbers) > 0 && (numbers[0] != 1 || numbers[len(numbers)-1] != len(st.Args))) {
+			t.Errorf("parameters %v for %d arguments: %s", numbers, len(st.Args), st.Text)
+		}
+		if strings.Contains(st.Text, "FETCH NEXT") && !strings.Contains(st.Text, "ORDER BY") {
+			t.Errorf("rows are counted off without an order: %s", st.Text)
+		}
+	}
+	if path := os.Getenv("IDENTITYMESH_TEST_SQL_OUT"); path != "" {
+		writeStatements(t, path, sent)
+	}
+}
+
+// writeStatements leaves the statements for a checker of T-SQL to read.
+func writeStatements(t *testing.T, path string, sent []fakeserver.Statement) {
+	var b strings.Builder
+	for _, st := range sent {
+		b.WriteString(st.Text + "\n;;\n")
+	}
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// useAll calls every operation that sends a statement.
+func useAll(ctx context.Context, s *Store) map[string]error {
+	errs := map[string]error{}
+	note := func(name string, err error) { errs[name] = err }
+	c := Connector{ID: "c", Name: "name", Config: []byte("{}"), Version: 1}
+	x := Schedule{ID: "x", ConnectorID: "c", Kind: Full, Interval: time.Minute, NextDue: someTime}
+	lease := Lease{ConnectorID: "c", Holder: "holder", Token: 1}
+	note("create connector", second(s.CreateConnector(ctx, c)))
+	note("by name", second(s.ConnectorByName(ctx, "name")))
+	note("list connectors", second(s.ListConnectors(ctx, "", 5)))
+	note("update connector", second(s.UpdateConnector(ctx, c)))
+	note("delete connector", s.DeleteConnector(ctx, "c"))
+	note("acquire", second(s.AcquireLease(ctx, "c", "holder", time.Minute)))
+	note("renew", second(s.RenewLease(ctx, lease, time.Minute)))
+	note("release", s.ReleaseLease(ctx, lease))
+	note("create schedule", second(s.CreateSchedule(ctx, x)))
+	note("list schedules", second(s.ListSchedules(ctx, "c")))
+	note("update schedule", second(s.UpdateSchedule(ctx, x)))
+	note("delete schedule", s.DeleteSchedule(ctx, "x"))
+	note("due", second(s.Due(ctx, someTime, "me")))
+	note("advance", s.Advance(ctx, "x", someTime, someTime))
+	_, _, err := s.Fire(ctx, x, someTime)
+	if err != nil && !errors.Is(err, ErrDisabled) {
+		note("fire", err)
+	}
+	_, _, err = s.Claim(ctx, Claimant{Instance: "me", Incarnation: "1", TTL: time.Minute})
+	note("claim", err)
+	note("list runs", second(s.ListRuns(ctx, RunFilter{ConnectorID: "c", Status: Failed, Before: 3}, 5)))
+	note("finish", s.Finish(ctx, "run", Result{Status: Failed}))
+	note("cancel", s.CancelQueued(ctx, "run", "ann"))
+	note("orphans", second(s.InterruptOrphans(ctx, "me", "2")))
+	note("list objects", second(s.ListObjects(ctx, "c", 0, 5, true)))
+	note("count objects", second(s.CountObjects(ctx, "c", false)))
+	note("list logs", second(s.ListLogs(ctx, "run", 0, 5)))
+	note("register", s.Register(ctx, Instance{Role: RoleEngine, Name: "me", Started: someTime}))
+	note("heartbeat", s.Heartbeat(ctx, RoleEngine, "me", "1"))
+	note("list instances", second(s.ListInstances(ctx)))
+	note("add token", second(s.AddToken(ctx, "ann", TokenHash{})))
+	note("find token", second(s.FindToken(ctx, TokenHash{})))
+	note("delete token", s.DeleteToken(ctx, "ann"))
+	note("count tokens", second(s.CountTokens(ctx)))
+
+	i, err := s.BeginImport(ctx, ImportConfig{Lease: lease, RunID: "run", Full: true})
+	note("begin", err)
+	if err == nil {
+		note("stage", second(i.Stage(ctx, Batch{Objects: []identity.Object{{Anchor: "a"}, {Anchor: "b"}}, Gone: []string{"c"},
+			Rejected: []connector.Rejection{{Anchor: "d"}}, Checkpoint: "w"})))
+		note("complete", second(i.Complete(ctx, "w", true)))
+	}
+	return errs
+}
+
+func second[T any](_ T, err error) error { return err }
+
+func TestAnInstanceOnSQLServerIsInsertedWhenItIsNew(t *testing.T) {
+	s, server := onFake(func(text string) fakeserver.Answer {
+		return fakeserver.Answer{Affected: int64(strings.Count(text, "INSERT"))}
+	})
+	if err := s.Register(t.Context(), Instance{Role: RoleEngine, Name: "me"}); err != nil || server.Count("INSERT INTO IM_EngineInstances") != 1 {
+		t.Errorf("%v; sent %v", err, server.Sent())
+	}
+}
+
+func TestRowsForSQLServerTravelAsOneDocument(t *testing.T) {
+	o := identity.Object{Anchor: `a"1`, Type: "user"}
+	got := changesJSON([]change{{object: &o, hash: &identity.Hash{1, 0xab}, attributes: `{"x":["\""]}`}, {id: 7, object: &o, hash: &identity.Hash{}, attributes: "{}"}})
+	want := `[{"i":0,"a":"a\"1","t":"user","h":"01ab` + strings.Repeat("0", 60) + `","j":"{\"x\":[\"\\\"\"]}"},` +
+		`{"i":7,"a":"a\"1","t":"user","h":"` + strings.Repeat("0", 64) + `","j":"{}"}]`
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestBothDialectsHaveTheSameTablesAndColumns(t *testing.T) {
+	lite, server := columns(t, "sqlite"), columns(t, "sqlserver")
+	// The one column that only SQL Server needs.
+	server = slices.DeleteFunc(server, func(c string) bool { return c == "IM_ManagementSpaceObjects.anchor_bytes" })
+	if !slices.Equal(lite, server) || len(lite) < 80 {
+		t.Errorf("SQLite has     %v\nSQL Server has %v", lite, server)
+	}
+}
+
+var columnOrTable = regexp.MustCompile(`(?m)^CREATE TABLE (\w+)|^    ([a-z_]+) +\w`)
+
+func columns(t *testing.T, dialect string) (all []string) {
+	files, err := fs.Glob(migrations, "migrations/"+dialect+"/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no migrations: ", err)
+	}
+	for _, name := range files {
+		text, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := ""
+		for _, m := range columnOrTable.FindAllStringSubmatch(string(text), -1) {
+			if m[1] != "" {
+				table = m[1]
+				continue
+			}
+			all = append(all, table+"."+m[2])
+		}
+	}
+	slices.Sort(all)
+	return all
+}
