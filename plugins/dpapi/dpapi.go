@@ -1,0 +1,105 @@
+// Package dpapi is the default secret provider: secrets are rows of the product
+// database, sealed so that only the host that wrote them opens them.
+//
+// What seals is package protector, the rows are package rows; this package
+// connects them, checks the configuration, and says in the contract's words what
+// went wrong. Start reading at [Definition], then [Provider].
+package dpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/identitymesh/identitymesh/plugins/dpapi/protector"
+	"github.com/identitymesh/identitymesh/sdk/diag"
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+	"github.com/identitymesh/identitymesh/sdk/provider"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+)
+
+// validateTimeout bounds the look at the connection string when the plugin
+// starts; with the embedded database it may wait for another process's start.
+const validateTimeout = 2 * time.Second
+
+// Definition returns the plugin. version is a semantic version without a leading
+// v; commit may be empty.
+func Definition(version, commit string) provider.Definition[*Provider] {
+	return provider.Definition[*Provider]{
+		Name:    "dpapi",
+		Version: version,
+		Commit:  commit,
+		Traits:  provider.Traits{ListComplete: true, ConditionalSet: true, HostBound: true, Expiry: true, Tags: true},
+		Limits:  provider.Limits{MaxValueBytes: secret.MaxValueBytes, MaxRefBytes: secret.MaxRefBytes},
+		Open:    open,
+	}
+}
+
+// Provider keeps secrets in IM_Secrets. It is safe for concurrent use.
+type Provider struct {
+	log      *slog.Logger
+	database *database
+	host     protector.Config
+
+	mu sync.Mutex
+	// sealer is nil until it could be had once.
+	sealer *protector.Protector
+}
+
+var (
+	_ provider.Lister  = (*Provider)(nil)
+	_ provider.Writer  = (*Provider)(nil)
+	_ provider.Checker = (*Provider)(nil)
+)
+
+func open(ctx context.Context, env provider.Environment) (*Provider, diag.List) {
+	cfg, problems := parseConfig(env.Config)
+	if problems.HasErrors() {
+		return nil, problems
+	}
+	hostName, err := os.Hostname()
+	if err != nil {
+		hostName = "unknown"
+	}
+	p := &Provider{
+		log: env.Logger,
+		database: newDatabase(productdb.Config{
+			ConnectionString: cfg.connectionString,
+			DataFolder:       cfg.dataFolder,
+			// A secret that was reported as set must not be lost with the power.
+			Durable: true,
+		}, time.Now),
+		host: protector.Config{DataFolder: cfg.dataFolder, HostName: hostName, Random: rand.Reader},
+	}
+	ctx, cancel := context.WithTimeout(ctx, validateTimeout)
+	defer cancel()
+	var invalid *fault.Error
+	if errors.As(p.database.validate(ctx), &invalid) {
+		problems.Errorf(keyConnectionString, "%s", invalid.Message)
+		return nil, problems
+	}
+	return p, problems
+}
+
+// Close closes the connections to the database.
+func (p *Provider) Close() error { return p.database.close() }
+
+// protector returns what seals on this host. A failure is not kept: the operator
+// mends the key file, and the next call finds it.
+func (p *Provider) protector() (*protector.Protector, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sealer == nil {
+		sealer, err := protector.ForHost(p.host)
+		if err != nil {
+			return nil, protectorFault(err)
+		}
+		p.sealer = sealer
+	}
+	return p.sealer, nil
+}

@@ -1,0 +1,90 @@
+// Package rows keeps sealed secrets as rows of IM_Secrets in the product
+// database: one row per ref, its current version only.
+//
+// It neither seals nor opens; see package protector. Connecting, and what a
+// failure means to a caller, is left to package dpapi. Start reading at [Table].
+package rows
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"time"
+
+	"github.com/identitymesh/identitymesh/plugins/dpapi/protector"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+)
+
+// VersionTable records which migrations of this package were applied. The other
+// tables of the product database have a record of their own.
+const VersionTable = "IM_SecretsSchema"
+
+// ErrNotFound: there is no row for the ref.
+var ErrNotFound = errors.New("there is no such secret")
+
+// ErrExists: there is a row, and the caller expected none.
+var ErrExists = errors.New("the secret exists already")
+
+// ConflictError: the row is at another version than the caller expected.
+type ConflictError struct {
+	Expected secret.Version
+	// Current is empty when there is no row.
+	Current secret.Version
+}
+
+// Error returns the text.
+func (e *ConflictError) Error() string {
+	if e.Current == "" {
+		return fmt.Sprintf("version %s was expected, and the secret does not exist", e.Expected)
+	}
+	return fmt.Sprintf("version %s was expected, and the secret is at version %s", e.Expected, e.Current)
+}
+
+// Row is one sealed secret.
+type Row struct {
+	// Name is naming.Name(Ref), but for legacy rows, where it is the ref.
+	Name string
+	Ref  secret.Ref
+	// Blob is not filled in by [Table.Page].
+	Blob []byte
+	// Sealed says what sealed the blob. Its zero value marks a legacy row.
+	Sealed protector.Identity
+	Number int64
+	// Created and Updated are zero in legacy rows, Expires for never.
+	Created, Updated, Expires time.Time
+	Tags                      map[string]string
+}
+
+// Legacy reports whether the .NET product wrote the row.
+func (r Row) Legacy() bool { return r.Sealed.Kind == "" }
+
+// Version is the text of the row's number. It grows with every set, also across
+// a delete.
+func (r Row) Version() secret.Version { return secret.Version(strconv.FormatInt(r.Number, 10)) }
+
+// Table is IM_Secrets. It is safe for concurrent use, also by several processes
+// and hosts.
+type Table struct {
+	db  *productdb.DB
+	now func() time.Time
+}
+
+//go:embed migrations
+var embedded embed.FS
+
+// Open brings the table up to date and returns it. db stays the caller's to
+// close; now is the clock of the row's times.
+func Open(ctx context.Context, db *productdb.DB, now func() time.Time) (*Table, error) {
+	migrations, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx, migrations, VersionTable); err != nil {
+		return nil, err
+	}
+	return &Table{db: db, now: now}, nil
+}
