@@ -64,7 +64,7 @@ type Batch struct {
 var errComplete = errors.New("the import is complete")
 
 // BeginImport checks the lease and notes in the run where it starts. The run
-// must be running.
+// must be running and not be a test.
 func (s *Store) BeginImport(ctx context.Context, cfg ImportConfig) (*Import, error) {
 	i := &Import{store: s, cfg: cfg}
 	if cfg.Full {
@@ -81,8 +81,8 @@ func (s *Store) BeginImport(ctx context.Context, cfg ImportConfig) (*Import, err
 		}
 		i.since = st.Watermark
 		n, err := s.exec(ctx, tx, "begin import", `UPDATE IM_RunHistory SET watermark_before = @p1, watermark_after = @p1, trace_id = @p2
-			WHERE id = @p3 AND status = @p4 AND connector_id = @p5`,
-			string(st.Watermark), clip(cfg.TraceID, 64), cfg.RunID, string(Running), id)
+			WHERE id = @p3 AND status = @p4 AND connector_id = @p5 AND kind <> @p6`,
+			string(st.Watermark), clip(cfg.TraceID, 64), cfg.RunID, string(Running), id, string(Test))
 		if err != nil {
 			return err
 		}
