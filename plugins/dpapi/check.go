@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"os"
 	"os/user"
 	"time"
 
@@ -94,7 +95,7 @@ func (p *Provider) tryList(ctx context.Context, table *rows.Table) (string, erro
 func osUser() string {
 	u, err := user.Current()
 	if err != nil {
-		return ""
+		return fmt.Sprintf("user %d", os.Geteuid())
 	}
 	return u.Username
 }
