@@ -59,7 +59,9 @@ func startBare(ctx context.Context, dir string) (call func(context.Context) erro
 	}
 	stop = func() { _ = conn.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() }
 	request := wrapperspb.String("secret://test/bytes64")
-	call = func(ctx context.Context) error { return conn.Invoke(ctx, bareMethod, request, &wrapperspb.BytesValue{}) }
+	call = func(ctx context.Context) error {
+		return conn.Invoke(ctx, bareMethod, request, &wrapperspb.BytesValue{})
+	}
 	ready, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	if err := call(ready); err != nil {

@@ -27,6 +27,7 @@ const (
 	refPanic       = "secret://test/panic"       // panics
 	refEnvironment = "secret://test/environment" // the value is the names of the process's variables
 	refPID         = "secret://test/pid"         // the value is the process id
+	refBytes64     = "secret://test/bytes64"     // the value has 64 bytes, for measuring
 )
 
 type config struct {
@@ -86,6 +87,8 @@ func (s *store) Get(ctx context.Context, ref secret.Ref, _ secret.Version) (secr
 			names = append(names, name)
 		}
 		value, ok = []byte(strings.Join(names, " ")), true
+	case refBytes64:
+		value, ok = make([]byte, 64), true
 	case refPID:
 		value, ok = []byte(fmt.Sprint(os.Getpid())), true
 	}
