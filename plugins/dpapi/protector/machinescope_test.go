@@ -109,7 +109,8 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := p.Open(data, []byte("ref"))
-		if err == nil && !bytes.Equal(data, sealed) {
+		// The seed that opens was sealed by another process of the fuzzer.
+		if err == nil && string(got) != "value" {
 			t.Fatalf("opened %x as %q", data, got)
 		}
 	})
