@@ -101,15 +101,16 @@ func TestAnswersThatAreNoSecretNeverBecomeOne(t *testing.T) {
 		body string
 		want fault.Reason
 	}{
-		"a page of a proxy":         {"<html>" + canary, fault.Unavailable},
-		"a truncated object":        {`{"value":"` + canary, fault.Unavailable},
-		"a value that is a number":  {`{"value":` + numeric + `,` + id + `}`, fault.Unavailable},
-		"an object without a value": {`{` + id + `}`, fault.Corrupt},
-		"an object without an id":   {`{"value":"YQ=="}`, fault.Corrupt},
-		"another secret":            {`{"value":"YQ==","id":"https://contoso-im.vault.azure.net/secrets/other/0123"}`, fault.Corrupt},
-		"another vault":             {`{"value":"YQ==","id":"https://evil.example/secrets/` + nameOf(ref) + `/0123"}`, fault.Corrupt},
-		"an id that is no address":  {`{"value":"YQ==","id":"%zz"}`, fault.Corrupt},
-		"nothing":                   {``, fault.Corrupt},
+		"a page of a proxy":          {"<html>" + canary, fault.Unavailable},
+		"a truncated object":         {`{"value":"` + canary, fault.Unavailable},
+		"a value that is a number":   {`{"value":` + numeric + `,` + id + `}`, fault.Unavailable},
+		"a number beyond every time": {`{"value":"YQ==",` + id + `,"attributes":{"created":` + numeric + `}}`, fault.Unavailable},
+		"an object without a value":  {`{` + id + `}`, fault.Corrupt},
+		"an object without an id":    {`{"value":"YQ=="}`, fault.Corrupt},
+		"another secret":             {`{"value":"YQ==","id":"https://contoso-im.vault.azure.net/secrets/other/0123"}`, fault.Corrupt},
+		"another vault":              {`{"value":"YQ==","id":"https://evil.example/secrets/` + nameOf(ref) + `/0123"}`, fault.Corrupt},
+		"an id that is no address":   {`{"value":"YQ==","id":"%zz"}`, fault.Corrupt},
+		"nothing":                    {``, fault.Corrupt},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -111,6 +111,13 @@ func TestASignInServiceThatIsOutOfOrderMayRecover(t *testing.T) {
 	wantReason(t, err, fault.Unavailable, "access tokens")
 }
 
+func TestSigningInIsRepeatedAlsoForAWriteThatIsNot(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.fake.Fail(fakevault.Answer{Service: "login", Path: "/" + w.fake.Tenant + "/oauth2", Status: 503, Body: `{"error":"temporarily_unavailable"}`,
+		Header: map[string]string{"retry-after-ms": "5"}})
+	w.mustSet(ref, canary)
+}
+
 func TestAVaultOfAnotherTenantNeedsThatTenantToBeAllowed(t *testing.T) {
 	const home = "00000000-0000-0000-0000-00000000000a"
 	env := map[string]string{"AZURE_TENANT_ID": home, "AZURE_CLIENT_ID": "{client}", "AZURE_CLIENT_SECRET": "{secret}"}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"go.opentelemetry.io/otel/trace"
 )
 
 // trail records how far one call came. When a deadline ends a call the SDK
@@ -66,18 +65,9 @@ type tracedCredential struct{ source azcore.TokenCredential }
 func (c tracedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	t := trailOf(ctx)
 	t.at(stepToken)
-	// The retry options of a vault call travel in its context and would replace
-	// those that the identity library has for each token endpoint. So it gets a
-	// context with the same end and span, and nothing else.
-	own, cancel := context.WithCancelCause(trace.ContextWithSpan(context.Background(), trace.SpanFromContext(ctx)))
-	defer cancel(nil)
-	if deadline, has := ctx.Deadline(); has {
-		var cancelDeadline context.CancelFunc
-		own, cancelDeadline = context.WithDeadline(own, deadline)
-		defer cancelDeadline()
-	}
-	defer context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })()
-	token, err := c.source.GetToken(own, options)
+	// The SDK keeps a call's retry options from the context it hands us, so token
+	// endpoints are tried by the identity library's own rules.
+	token, err := c.source.GetToken(ctx, options)
 	t.token(err)
 	return token, err
 }
