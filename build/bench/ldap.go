@@ -99,7 +99,8 @@ func page(s *ldaptest.Server) (n int, err error) {
 }
 
 // DeltaStatements counts the rows that a delta of 100 changes in 50,000 objects
-// reads and writes in the table of objects: one each for every change.
+// reads and writes in the table of objects: one each for every change, and reads
+// of the few entries that the overlap of the watermark brings again.
 func DeltaStatements(ctx context.Context, e Env) ([]Figure, error) {
 	const changes = 100
 	server, err := ldaptest.Start(ctx, ldaptest.Config{People: importPeople})
@@ -126,7 +127,7 @@ func DeltaStatements(ctx context.Context, e Env) ([]Figure, error) {
 	}
 	read, written := count.objects()
 	e.say("delta_statements: %d statements; object rows read %d, written %d; by name %v", count.statements, read, written, count.rows)
-	return []Figure{{Name: "delta_statements", Value: float64(read+written) / (2 * changes), Goal: 1}}, nil
+	return []Figure{{Name: "delta_statements", Value: float64(read+written) / (2 * changes), Goal: 1.01}}, nil
 }
 
 type counter struct {

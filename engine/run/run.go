@@ -172,7 +172,30 @@ func (j *job) do(ctx context.Context) (store.Counts, error) {
 			j.logger.WarnContext(ctx, "closing the connector failed", telemetry.KeyError, err)
 		}
 	}()
+	if j.claimed.Run.Kind == store.Test {
+		return store.Counts{}, j.test(ctx, opened)
+	}
 	return j.read(ctx, opened)
+}
+
+// testLimit bounds a test, which an operator waits for.
+const testLimit = time.Minute
+
+// test connects and signs in as an import would, and imports nothing.
+func (j *job) test(ctx context.Context, c connector.Connector) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, testLimit, errTooLong{testLimit})
+	defer cancel()
+	report, err := c.Test(ctx)
+	if err != nil {
+		return sourced(err)
+	}
+	err = j.config.Store.Finish(ctx, j.claimed.Run.ID, store.Result{
+		Status: store.Succeeded, TraceID: j.importConfig(false).TraceID, Report: &report,
+	})
+	if err != nil {
+		return &Error{Reason: ReasonDatabase, Err: fmt.Errorf("write the report: %w", err)}
+	}
+	return nil
 }
 
 // read does a delta where that was asked for and is possible, else a full import.

@@ -49,6 +49,8 @@ type system struct {
 	invalid  bool
 	closed   int
 	password string
+	report   connector.Report
+	refusal  error
 }
 
 func (s *system) Name() string { return "fake" }
@@ -68,7 +70,7 @@ func (s *system) Open(_ json.RawMessage, values map[secret.Ref]secret.Value, _ c
 func (s *system) Get(ctx context.Context, _ secret.Ref, _ secret.Version) (secret.Secret, error) {
 	return s.get(ctx)
 }
-func (s *system) Test(context.Context) (connector.Report, error) { return connector.Report{}, nil }
+func (s *system) Test(context.Context) (connector.Report, error) { return s.report, s.refusal }
 func (s *system) FullImport(ctx context.Context, emit connector.Emit) (connector.Outcome, error) {
 	return s.full(ctx, emit)
 }
@@ -272,6 +274,18 @@ func (w *world) expectNote(r store.Run, text string) {
 	if err != nil || len(logs) != 1 || !strings.Contains(logs[0].Message, text) {
 		w.t.Errorf("the run's log is %+v, %v", logs, err)
 	}
+}
+
+func TestTestKeepsItsReportAndImportsNothing(t *testing.T) {
+	w := newWorld(t, nil)
+	w.system.report = connector.Report{Server: "slapd 2.5", Sample: 5}
+	r := w.do(t.Context(), store.Test)
+	w.expect(r, store.Succeeded, "", "", "")
+	if r.Report == nil || r.Report.Server != "slapd 2.5" || w.present() != 0 {
+		t.Errorf("report %+v, present %d", r.Report, w.present())
+	}
+	w.system.refusal = errors.New("LDAP Result Code 49: invalid credentials")
+	w.expect(w.do(t.Context(), store.Test), store.Failed, run.ReasonSource, "invalid credentials", "")
 }
 
 func TestRunsThatCannotEvenStart(t *testing.T) {
