@@ -40,6 +40,8 @@ type Program struct {
 	Settings *appsettings.Settings
 	// Choice is the provider in force.
 	Choice catalog.Choice
+	// Warnings of the configuration; they are in the log as well.
+	Warnings diag.List
 
 	environ []string
 	level   slog.Level
@@ -76,12 +78,13 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range problems.Warnings() {
+	warnings := problems.Warnings()
+	for _, w := range warnings {
 		t.Logger.Warn("configuration warning", telemetry.KeyPath, w.Path, "summary", w.Summary)
 	}
 	t.Logger.Info("starting", "service", c.Service, telemetry.KeyVersion, c.Version, "settings", settings,
 		"provider", choice.Provider, "why", choice.Why)
-	return &Program{Telemetry: t, Settings: settings, Choice: choice, environ: c.Environ, level: level}, nil
+	return &Program{Telemetry: t, Settings: settings, Choice: choice, Warnings: warnings, environ: c.Environ, level: level}, nil
 }
 
 // Host is how to open the provider in force.
