@@ -12,7 +12,7 @@ import (
 
 // The keys of the configuration, in any case.
 const (
-	keyConnectionString = "ConnectionString"
+	keyConnectionString = "SqlConnectionString"
 	keyDataFolder       = "DataFolder"
 )
 

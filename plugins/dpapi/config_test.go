@@ -23,11 +23,11 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"empty":                                {`{}`, []string{"DataFolder"}},
 		"with a blank folder":                  {`{"DataFolder":"  "}`, []string{"DataFolder"}},
 		"with a relative folder":               {`{"DataFolder":"CANARY/data"}`, []string{"DataFolder"}},
-		"with wrong types, both named":         {`{"ConnectionString":{"p":"CANARY"},"DataFolder":7}`, []string{"ConnectionString", "DataFolder"}},
+		"with wrong types, both named":         {`{"SqlConnectionString":{"p":"CANARY"},"DataFolder":7}`, []string{"SqlConnectionString", "DataFolder"}},
 		"with a key twice":                     {`{"DataFolder":` + string(folder) + `,"datafolder":` + string(folder) + `}`, []string{"DataFolder"}},
-		"with a string that is no connection":  {`{"DataFolder":` + string(folder) + `,"ConnectionString":"CANARY"}`, []string{"ConnectionString"}},
-		"with a connection of an unknown kind": {`{"DataFolder":` + string(folder) + `,"ConnectionString":"oracle://u:CANARY@h"}`, []string{"ConnectionString"}},
-		"with a connection that is misquoted":  {`{"DataFolder":` + string(folder) + `,"ConnectionString":"sqlserver://u:CANARY%zz@h"}`, []string{"ConnectionString"}},
+		"with a string that is no connection":  {`{"DataFolder":` + string(folder) + `,"SqlConnectionString":"CANARY"}`, []string{"SqlConnectionString"}},
+		"with a connection of an unknown kind": {`{"DataFolder":` + string(folder) + `,"SqlConnectionString":"oracle://u:CANARY@h"}`, []string{"SqlConnectionString"}},
+		"with a connection that is misquoted":  {`{"DataFolder":` + string(folder) + `,"SqlConnectionString":"sqlserver://u:CANARY%zz@h"}`, []string{"SqlConnectionString"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var logs bytes.Buffer
@@ -49,7 +49,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 func TestConfigurationsThatAreTaken(t *testing.T) {
 	for name, key := range map[string]string{"in the documented letters": "DataFolder", "in other letters": "dAtAfOlDeR"} {
 		t.Run(name, func(t *testing.T) {
-			client := plugintest.Open(t, dpapi.Definition("0.0.1", ""), map[string]any{key: t.TempDir(), "connectionstring": nil})
+			client := plugintest.Open(t, dpapi.Definition("0.0.1", ""), map[string]any{key: t.TempDir(), "sqlconnectionstring": nil})
 			if len(client.Warnings) != 0 {
 				t.Errorf("warnings %v", client.Warnings)
 			}

@@ -80,7 +80,7 @@ func open(ctx context.Context, env provider.Environment) (*Provider, diag.List) 
 	defer cancel()
 	var invalid *fault.Error
 	if errors.As(p.database.validate(ctx), &invalid) {
-		problems.Errorf(keyConnectionString, "%s (it is %s in the product's settings)", invalid.Message, invalid.ConfigPath)
+		problems.Errorf(keyConnectionString, "%s", invalid.Message)
 		return nil, problems
 	}
 	return p, problems

@@ -32,7 +32,7 @@ func buildPlugin(t *testing.T, folder string) host.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := json.Marshal(map[string]string{"ConnectionString": "", "DataFolder": folder})
+	config, err := json.Marshal(map[string]string{"SqlConnectionString": "", "DataFolder": folder})
 	if err != nil {
 		t.Fatal(err)
 	}

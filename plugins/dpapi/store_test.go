@@ -25,7 +25,7 @@ type store struct {
 
 func openStore(t *testing.T, folder, connection string) *store {
 	t.Helper()
-	config, err := json.Marshal(map[string]string{"DataFolder": folder, "ConnectionString": connection})
+	config, err := json.Marshal(map[string]string{"DataFolder": folder, "SqlConnectionString": connection})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func read[T any](ctx context.Context, p *Provider, call func(context.Context, *f
 		return zero, err
 	}
 	v, err := call(ctx, client)
-	if !connectionLost(err) {
+	if !connectionLost(ctx, err) {
 		return v, err
 	}
 	if client, err = p.supervisor.ClientAfter(ctx, client); err != nil {
@@ -99,18 +99,22 @@ func write[T any](ctx context.Context, p *Provider, call func(context.Context, *
 		return zero, err
 	}
 	v, err := call(ctx, client)
-	if connectionLost(err) {
+	if connectionLost(ctx, err) {
 		err = fault.Wrap(fault.Unavailable, fault.SourcePlugin,
 			"the plugin died during the call and the change may or may not have happened; describe the secret before you try again", err)
 	}
 	return v, err
 }
 
-// connectionLost reports whether the plugin went away during a call. A backend
-// that cannot be reached is another matter and has another source.
-func connectionLost(err error) bool {
+// connectionLost reports whether the plugin went away during a call: the
+// transport broke, or the supervisor closed it under the call when it noticed. A
+// backend that cannot be reached is another matter and has another source.
+func connectionLost(ctx context.Context, err error) bool {
 	var e *fault.Error
-	return errors.As(err, &e) && e.Reason == fault.Unavailable && e.Source == fault.SourcePlugin
+	if !errors.As(err, &e) || e.Source != fault.SourcePlugin {
+		return false
+	}
+	return e.Reason == fault.Unavailable || e.Reason == fault.Cancelled && ctx.Err() == nil
 }
 
 func limit(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -20,7 +20,7 @@ func openSQLServer(cfg Config, text string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := sql.OpenDB(mssql.NewConnectorConfig(parsed))
+	pool := sql.OpenDB(newBoundedConnector(mssql.NewConnectorConfig(parsed)))
 	pool.SetMaxOpenConns(maxServerConns)
 	pool.SetMaxIdleConns(idleServerConns)
 	return &DB{Dialect: SQLServer, Write: pool, Read: pool, Target: serverTarget(parsed), jitter: cfg.Jitter}, nil

@@ -140,7 +140,7 @@ func dpapi(s *appsettings.Settings, o Options, folder, why string) Choice {
 	c.Plugin, c.Problem = shipped(folder, pluginDPAPI)
 	// Marshalling two strings cannot fail.
 	config, _ := json.Marshal(map[string]string{
-		"ConnectionString": string(s.Product.SqlConnectionString.Reveal()),
+		"SqlConnectionString": string(s.Product.SqlConnectionString.Reveal()),
 		"DataFolder":       s.Product.DataFolder,
 	})
 	c.Plugin.Config, c.Plugin.ConfigPath = secret.NewValue(config), "IdentityMesh"

@@ -100,7 +100,7 @@ func TestDPAPIGetsTheDatabaseAndTheDataFolder(t *testing.T) {
 	if err := json.Unmarshal(got.Plugin.Config.Reveal(), &config); err != nil {
 		t.Fatal(err)
 	}
-	if config["ConnectionString"] != "sqlserver://u:p@h/?database=d" || filepath.Base(config["DataFolder"]) != "data" {
+	if config["SqlConnectionString"] != "sqlserver://u:p@h/?database=d" || filepath.Base(config["DataFolder"]) != "data" {
 		t.Errorf("got %v", config)
 	}
 	if text := fmt.Sprintf("%+v", got); strings.Contains(text, "u:p@h") {
