@@ -112,7 +112,7 @@ func (c *config) parseConnection(k *keys) {
 		k.problems.Errorf("connectionString", "%s", err)
 	case e.hasPassword:
 		k.problems.Errorf("connectionString", "it holds a password; remove it there, store it as a secret and name that in passwordSecretRef")
-	case password && !e.hasUser:
+	case password && !e.hasUser && !c.dialect.noCredentials:
 		k.problems.Errorf("connectionString", "it names no user for the password of passwordSecretRef")
 	}
 }

@@ -58,11 +58,12 @@ func (k *keys) has(key string) bool {
 	return ok
 }
 
-// text returns a text that is not blank, or fallback when the key is absent.
+// text returns a text that is not blank, fallback when the key is absent, or "".
 func (k *keys) text(key, fallback string) string {
 	v := fallback
 	if k.value(key, "a text", &v) && strings.TrimSpace(v) == "" {
 		k.problems.Errorf(key, "it must not be empty")
+		return ""
 	}
 	return v
 }

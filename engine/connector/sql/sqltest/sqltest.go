@@ -218,7 +218,11 @@ func (s *Server) NewDatabase(ctx context.Context, password string) (name string,
 			return "", nil, fmt.Errorf("sqltest: create the database %s: %w", name, err)
 		}
 	}
-	db, err = s.setup.open(s, name)
+	if db, err = s.setup.open(s, name); err != nil || s.Engine == MySQL {
+		return name, db, err
+	}
+	// Tables that the pool creates belong to the superuser.
+	_, err = db.ExecContext(ctx, "ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO "+name)
 	return name, db, err
 }
 
