@@ -3,6 +3,7 @@ package architecture
 import (
 	"go/ast"
 	"go/token"
+	"path"
 	"slices"
 	"strings"
 	"unicode"
@@ -20,18 +21,23 @@ func packageDoc(p Package) []Finding {
 		if f.Syntax == nil || f.Syntax.Doc == nil {
 			continue
 		}
-		start := "Package " + f.Syntax.Name.Name
-		if f.Syntax.Name.Name == "main" {
-			start = "Command "
-		}
-		if strings.HasPrefix(f.Syntax.Doc.Text(), start) {
+		if beginsWell(f.Syntax, path.Base(p.Path)) {
 			return nil
 		}
 	}
 	if !product {
 		return nil
 	}
-	return []Finding{finding(p.Path, "has no doc comment that begins with Package or Command and its name")}
+	return []Finding{finding(p.Path, "has no doc comment that begins with its name (Package x, Command x, or X of a command)")}
+}
+
+// beginsWell reports whether the doc comment begins as go.dev/doc/comment asks.
+func beginsWell(file *ast.File, folder string) bool {
+	text := file.Doc.Text()
+	if file.Name.Name != "main" {
+		return strings.HasPrefix(text, "Package "+file.Name.Name)
+	}
+	return strings.HasPrefix(text, "Command ") || strings.HasPrefix(strings.ToLower(text), folder+" ")
 }
 
 // exportedDoc asks for a doc comment on each exported name of the sdk: constants,

@@ -47,6 +47,8 @@ func TestRules(t *testing.T) {
 		"a package without doc is refused":    {"engine", "engine/run/a.go", "package p\n", "no doc comment"},
 		"a doc about something else is too":   {"engine", "engine/run/a.go", "// This is a package.\npackage p\n", "no doc comment"},
 		"a command's doc begins differently":  {"engine", "engine/cmd/x/a.go", "// Command x runs.\npackage main\n", ""},
+		"or with the command's name":          {"engine", "engine/cmd/x/a.go", "// X runs.\npackage main\n", ""},
+		"a command's doc about another":       {"engine", "engine/cmd/x/a.go", "// Y runs.\npackage main\n", "no doc comment"},
 		"a package of tests needs no doc":     {"engine", "engine/run/a_test.go", "package p_test\n", ""},
 		"an init function is refused":         {"engine", "engine/run/a.go", doc + "func init() {}\n", "init function"},
 		"a method called init is fine":        {"engine", "engine/run/a.go", doc + "type t int\nfunc (t) init() {}\n", ""},

@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/identitymesh/identitymesh/build/suite/gotest"
@@ -78,9 +80,7 @@ func Run(ctx context.Context, out io.Writer, checks []Check, tests Tests) Verdic
 
 	if len(report.Skips) > 0 {
 		fmt.Fprintf(out, "\n==== SKIPPED: %d tests did not run ====\n", len(report.Skips))
-		for _, s := range report.Skips {
-			fmt.Fprintf(out, "SKIP  %s\n      %s\n", s.Test, s.Reason)
-		}
+		listSkips(out, report.Skips)
 	}
 	if len(failures) > 0 {
 		fmt.Fprintf(out, "\n==== FAILED ====\n")
@@ -90,6 +90,20 @@ func Run(ctx context.Context, out io.Writer, checks []Check, tests Tests) Verdic
 	}
 	fmt.Fprintf(out, "\n%s\n", v)
 	return v
+}
+
+// listSkips lists the tests below the reason that they share.
+func listSkips(out io.Writer, skips []gotest.Skip) {
+	byReason := make(map[string][]string)
+	for _, s := range skips {
+		byReason[s.Reason] = append(byReason[s.Reason], s.Test)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(byReason)) {
+		fmt.Fprintf(out, "SKIP  %s\n", reason)
+		for _, test := range byReason[reason] {
+			fmt.Fprintf(out, "      %s\n", test)
+		}
+	}
 }
 
 func since(start time.Time) time.Duration { return time.Since(start).Round(100 * time.Millisecond) }

@@ -30,7 +30,7 @@ func TestRunCountsAndCloses(t *testing.T) {
 		},
 		"skips are listed with their reasons": {
 			nil, gotest.Report{Passed: 1, Skips: []gotest.Skip{{Test: "p TestX", Reason: "no server"}}}, nil,
-			"1 passed, 0 failed, 1 skipped", true, "SKIP  p TestX\n      no server",
+			"1 passed, 0 failed, 1 skipped", true, "SKIP  no server\n      p TestX",
 		},
 		"failures are named once more at the end": {
 			nil, gotest.Report{Failed: 1, Failures: []string{"p TestY"}}, errors.New("exit status 1"),

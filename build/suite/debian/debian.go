@@ -38,6 +38,12 @@ func Needs() []Need {
 		{Package: "git", Any: []string{"git"}, For: "the commit in the binaries"},
 		{Package: "slapd", Any: []string{"slapd", "/usr/sbin/slapd"}, For: "the LDAP connector's tests"},
 		{Package: "ldap-utils", Any: []string{"ldapsearch"}, For: "the LDAP connector's tests"},
+		{Package: "samba", Any: []string{"samba", "/usr/sbin/samba"}, For: "the Active Directory dialect's tests"},
+		{Package: "samba-ad-provision", Any: []string{"/usr/share/samba/setup/provision.ldif"}, For: "the Active Directory dialect's tests"},
+		{Package: "samba-dsdb-modules", Any: []string{"/usr/lib/*/samba/ldb/acl.so"}, For: "the Active Directory dialect's tests"},
+		{Package: "samba-vfs-modules", Any: []string{"/usr/lib/*/samba/vfs/acl_xattr.so"}, For: "the Active Directory dialect's tests"},
+		{Package: "winbind", Any: []string{"winbindd", "/usr/sbin/winbindd"}, For: "the Active Directory dialect's tests"},
+		{Package: "ldb-tools", Any: []string{"ldbmodify"}, For: "the Active Directory dialect's tests"},
 		{Package: "postgresql", Any: []string{"/usr/lib/postgresql/*/bin/initdb"}, For: "the SQL connector's tests"},
 		{Package: "mariadb-server", Any: []string{"mariadbd", "/usr/sbin/mariadbd"}, For: "the SQL connector's tests"},
 		{Package: "util-linux", Any: []string{"setpriv"}, For: "running database servers without root's rights"},
@@ -86,19 +92,28 @@ func Ensure(ctx context.Context, needs []Need, out io.Writer) []Need {
 	}
 	ctx, cancel := context.WithTimeout(ctx, installTime)
 	defer cancel()
-	apt := func(args ...string) {
+	apt := func(args ...string) error {
 		args = append([]string{"apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"}, args...)
 		fmt.Fprintln(out, strings.Join(args, " "))
-		spec := command.Spec{Env: []string{"DEBIAN_FRONTEND=noninteractive"}, Args: args}
-		if _, err := command.Run(ctx, spec); err != nil {
+		_, err := command.Run(ctx, command.Spec{Env: []string{"DEBIAN_FRONTEND=noninteractive"}, Args: args})
+		if err != nil {
 			fmt.Fprintln(out, "WARNING:", err)
 		}
+		return err
 	}
-	apt("update")
+	// An old list may still do.
+	_ = apt("update")
 	install := []string{"install", "-y", "--no-install-recommends"}
+	var names []string
 	for _, n := range missing {
-		install = append(install, n.Package)
+		names = append(names, n.Package)
 	}
-	apt(install...)
+	if apt(append(install, names...)...) == nil {
+		return Missing(missing)
+	}
+	// One name that this release does not have spoils the whole call.
+	for _, name := range names {
+		_ = apt(append(install, name)...)
+	}
 	return Missing(missing)
 }

@@ -201,7 +201,14 @@ func reason(said *tail) string {
 	if len(why) == 0 {
 		return "no reason given"
 	}
-	return strings.Join(why, " ")
+	// The first word is the place, as in "a_test.go:35:".
+	text := strings.Join(why, " ")
+	if place, rest, found := strings.Cut(text, ".go:"); found && !strings.Contains(place, " ") {
+		if _, rest, found = strings.Cut(rest, ": "); found {
+			return rest
+		}
+	}
+	return text
 }
 
 // tail keeps the last part of an output.
