@@ -23,7 +23,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"empty":                                {`{}`, []string{"DataFolder"}},
 		"with a blank folder":                  {`{"DataFolder":"  "}`, []string{"DataFolder"}},
 		"with a relative folder":               {`{"DataFolder":"CANARY/data"}`, []string{"DataFolder"}},
-		"with wrong types, both named":         {`{"SqlConnectionString":{"p":"CANARY"},"DataFolder":7}`, []string{"SqlConnectionString", "DataFolder"}},
+		"with wrong types, both named":         {`{"SqlConnectionString":{"p":"CANARY"},"DataFolder":7}`, []string{"DataFolder", "SqlConnectionString"}},
 		"with a key twice":                     {`{"DataFolder":` + string(folder) + `,"datafolder":` + string(folder) + `}`, []string{"DataFolder"}},
 		"with a string that is no connection":  {`{"DataFolder":` + string(folder) + `,"SqlConnectionString":"CANARY"}`, []string{"SqlConnectionString"}},
 		"with a connection of an unknown kind": {`{"DataFolder":` + string(folder) + `,"SqlConnectionString":"oracle://u:CANARY@h"}`, []string{"SqlConnectionString"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/provider"
@@ -79,13 +80,13 @@ func read[T any](ctx context.Context, p *Provider, call func(context.Context, *f
 		return zero, err
 	}
 	v, err := call(ctx, client)
-	if !connectionLost(ctx, err) {
-		return v, err
+	if connectionLost(ctx, err) {
+		if client, err = p.supervisor.ClientAfter(ctx, client); err != nil {
+			return zero, err
+		}
+		v, err = call(ctx, client)
 	}
-	if client, err = p.supervisor.ClientAfter(ctx, client); err != nil {
-		return zero, err
-	}
-	return call(ctx, client)
+	return v, p.locate(err)
 }
 
 // write makes a call that changes the store. It is never made again: when the
@@ -103,7 +104,17 @@ func write[T any](ctx context.Context, p *Provider, call func(context.Context, *
 		err = fault.Wrap(fault.Unavailable, fault.SourcePlugin,
 			"the plugin died during the call and the change may or may not have happened; describe the secret before you try again", err)
 	}
-	return v, err
+	return v, p.locate(err)
+}
+
+// locate turns the key that an outcome names, which the plugin knows only
+// relative to its own configuration, into one that the operator can find.
+func (p *Provider) locate(err error) error {
+	var e *fault.Error
+	if errors.As(err, &e) && e.ConfigPath != "" {
+		e.ConfigPath = diag.Join(p.choice.Plugin.ConfigPath, e.ConfigPath)
+	}
+	return err
 }
 
 // connectionLost reports whether the plugin went away during a call: the

@@ -65,17 +65,10 @@ func run[P provider.Provider](def provider.Definition[P], args []string) int {
 // long as it lives, then leaves: calls under way get a moment, no more.
 func watchLifeline(stdin io.Reader, s *server, tel *telemetry.Telemetry) {
 	_, _ = io.Copy(io.Discard, stdin)
-	left := make(chan struct{})
-	go func() {
-		defer close(left)
-		s.stop()
-		s.close()
-		_ = tel.Stop(context.Background())
-	}()
-	select {
-	case <-left:
-	case <-time.After(contract.LeaveGrace):
-	}
+	time.AfterFunc(contract.LeaveGrace, func() { os.Exit(0) })
+	s.stop(contract.LeaveGrace / 2)
+	s.close()
+	_ = tel.Stop(context.Background())
 	os.Exit(0)
 }
 

@@ -35,6 +35,8 @@ type server struct {
 	provider provider.Provider // nil until configured, and again when closed
 	draining bool
 	grpc     *grpc.Server
+
+	calls sync.WaitGroup // of ours, under way
 }
 
 // newServer wires a definition to the services.
@@ -102,6 +104,8 @@ func (s *server) guard(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	if _, ours := info.Server.(*server); !ours {
 		return handle(ctx, req) // go-plugin's own services
 	}
+	s.calls.Add(1)
+	defer s.calls.Done()
 	start := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -148,12 +152,21 @@ func (s *server) close() {
 	}
 }
 
-// stop ends the gRPC server after the calls under way.
-func (s *server) stop() {
-	s.mu.RLock()
+// stop refuses new calls, lets those under way finish for at most limit, and
+// ends the gRPC server. Its own graceful stop would wait for go-plugin's
+// streams, which last as long as the host.
+func (s *server) stop(limit time.Duration) {
+	s.mu.Lock()
+	s.draining = true
 	g := s.grpc
-	s.mu.RUnlock()
+	s.mu.Unlock()
+	finished := make(chan struct{})
+	go func() { defer close(finished); s.calls.Wait() }()
+	select {
+	case <-finished:
+	case <-time.After(limit):
+	}
 	if g != nil {
-		g.GracefulStop()
+		g.Stop()
 	}
 }
