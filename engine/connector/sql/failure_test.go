@@ -13,11 +13,11 @@ import (
 	"github.com/identitymesh/identitymesh/engine/connector/sql/sqltest"
 )
 
-// endless returns some hundred megabytes, more than any buffer on the way holds.
+// endless returns more rows than anybody reads.
 var endless = map[string]string{
-	"postgres": "SELECT g AS id, repeat('x', 1000) AS pad FROM generate_series(1, 300000) g",
-	"mysql":    "SELECT seq AS id, REPEAT('x', 1000) AS pad FROM seq_1_to_300000",
-	"sqlite":   "WITH RECURSIVE g(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM g WHERE id < 3000000) SELECT id, printf('%1000d', id) AS pad FROM g",
+	"postgres": "SELECT generate_series(1, 2000000000) AS id, repeat('x', 1000) AS pad",
+	"mysql":    "SELECT seq AS id, REPEAT('x', 1000) AS pad FROM seq_1_to_2000000000",
+	"sqlite":   "WITH RECURSIVE g(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM g) SELECT id, printf('%1000d', id) AS pad FROM g",
 }
 
 func TestAServerKilledInTheMiddleOfAReadFailsTheImport(t *testing.T) {
