@@ -58,6 +58,7 @@ type Rule struct {
 func Rules() []Rule {
 	return []Rule{
 		{"rooms use only the rooms they may", arrows},
+		{"only those who need values can get them", noValueDoor},
 		{"nothing imports a plugin", noPluginImport},
 		{"generated code stays behind the packages made for it", generatedImport},
 		{"no file is longer than the hard limit", length},

@@ -1,6 +1,9 @@
 package architecture
 
-import "slices"
+import (
+	"go/ast"
+	"slices"
+)
 
 // allowed returns the rooms that a module may use beside itself.
 func allowed(module string) []string {
@@ -67,6 +70,33 @@ func generatedImport(p Package) []Finding {
 				out = append(out, finding(f.Name, "imports generated code, which only %v may", wireRooms()))
 			}
 		}
+	}
+	return out
+}
+
+// valueDoors are the names in sdk/host that lead to the value of a secret, and
+// valueRooms those who may use them beside sdk itself and the tests of everyone.
+func valueDoors() []string { return []string{"OpenResolver", "Resolver"} }
+
+func valueRooms() []string { return []string{"sdk", "engine", "tools/migrate", "build/bench"} }
+
+// noValueDoor keeps everyone else, the Admin API above all, without a way to a
+// value: they administer what they cannot read.
+func noValueDoor(p Package) []Finding {
+	if slices.ContainsFunc(valueRooms(), func(room string) bool { return within(p.Path, room) }) {
+		return nil
+	}
+	var out []Finding
+	for _, f := range p.Files {
+		if f.Test || !slices.Contains(f.Imports, Root+"sdk/host") {
+			continue
+		}
+		ast.Inspect(f.Syntax, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok && slices.Contains(valueDoors(), s.Sel.Name) {
+				out = append(out, finding(f.Name, "uses host.%s, which leads to the values of secrets; only %v may", s.Sel.Name, valueRooms()))
+			}
+			return true
+		})
 	}
 	return out
 }

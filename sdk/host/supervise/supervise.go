@@ -35,12 +35,15 @@ const (
 
 // Instance is one running, configured plugin.
 type Instance interface {
+	// Facade speaks to the plugin.
 	Facade() *facade.V1
+	// PID is its process.
 	PID() int
-	// Done is closed when the process has ended; then ExitText and LastLines say
-	// how.
+	// Done is closed when the process has ended.
 	Done() <-chan struct{}
+	// ExitText says how it ended, once Done is closed.
 	ExitText() string
+	// LastLines are what it wrote last, oldest first.
 	LastLines() []string
 	// Warnings that the plugin gave for its configuration.
 	Warnings() []string

@@ -1,0 +1,29 @@
+//go:build !linux
+
+package host_test
+
+import (
+	"os"
+	"strconv"
+	"testing"
+)
+
+// hostRole makes the test binary play a host; only the Linux tests use it.
+const hostRole = "IDENTITYMESH_TEST_HOST_ROLE"
+
+func runAsHost() {}
+
+func kill(t *testing.T, pid string) {
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	p, err := os.FindProcess(n)
+	if err == nil {
+		err = p.Kill()
+	}
+	if err != nil {
+		t.Errorf("kill %s: %v", pid, err)
+	}
+}
