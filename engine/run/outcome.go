@@ -21,6 +21,8 @@ const (
 	ReasonDatabase = "DATABASE"
 	// ReasonTimeout: the run took longer than Engine:RunTimeout.
 	ReasonTimeout = "RUN_TIMEOUT"
+	// ReasonEmpty: a full import found nothing where there was something.
+	ReasonEmpty = "EMPTY_SOURCE"
 	// ReasonFenced: another instance holds the connector now.
 	ReasonFenced = "LEASE_LOST"
 	// ReasonDefect: a defect of the product; its log has the details.

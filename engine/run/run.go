@@ -218,7 +218,26 @@ func (j *job) read(ctx context.Context, c connector.Connector) (store.Counts, er
 	if err != nil {
 		return store.Counts{}, sourced(err)
 	}
+	if err := j.refuseEmpty(ctx, imp.Counts()); err != nil {
+		return store.Counts{}, err
+	}
 	return imp.Complete(ctx, outcome.Watermark, true)
+}
+
+// refuseEmpty fails a full import that found nothing where there was something.
+// A wrong base, a filter with a typing error or a lost right looks exactly like
+// a source that was emptied, and is far more likely.
+func (j *job) refuseEmpty(ctx context.Context, c store.Counts) error {
+	if c.Added+c.Updated+c.Unchanged+c.Failed > 0 {
+		return nil
+	}
+	present, err := j.config.Store.CountObjects(ctx, j.claimed.Connector.ID, true)
+	if err != nil || present == 0 {
+		return err
+	}
+	return &Error{Reason: ReasonEmpty, Err: fmt.Errorf("the full import found nothing at all, but %d objects are known; "+
+		"none was marked as absent. Check base, filter or query and the rights of the account; "+
+		"if the source really is empty, delete the connector", present)}
 }
 
 // delta returns why when a full import has to be done instead.

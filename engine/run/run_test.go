@@ -228,6 +228,19 @@ func TestFullImportThatBrokeOffMarksNothingAbsent(t *testing.T) {
 	}
 }
 
+func TestFullImportThatFindsNothingMarksNothingAbsent(t *testing.T) {
+	w := newWorld(t, nil)
+	w.system.full = emits("w0")
+	w.expect(w.do(t.Context(), store.Full), store.Succeeded, "", "", "w0")
+	w.system.full = emits("w1", people("a", "b", "c"))
+	w.do(t.Context(), store.Full)
+	w.system.full = emits("w2")
+	w.expect(w.do(t.Context(), store.Full), store.Failed, run.ReasonEmpty, "3 objects are known", "w1")
+	if w.present() != 3 {
+		t.Errorf("present %d", w.present())
+	}
+}
+
 func TestCheckpointOfAPageSurvivesTheRunsFailure(t *testing.T) {
 	w := newWorld(t, nil)
 	w.do(t.Context(), store.Full)
