@@ -1,0 +1,183 @@
+// Package api is the Admin API's REST operations and their OpenAPI 3.1 document:
+// connectors, their schedules and objects, secrets, runs and the state of the
+// product. No operation returns a secret's value, and nothing here holds a way
+// to one: passwords are tried by the engine, which the operations reach only
+// through the database.
+//
+// Who may call is package authn's concern, what surrounds a request package
+// front's. Start reading at [New]; each file has the operations on one thing.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/connector"
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/host"
+	"github.com/identitymesh/identitymesh/sdk/host/facade"
+	"github.com/identitymesh/identitymesh/sdk/provider"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
+)
+
+// Secrets changes secrets and shows what may be shown.
+type Secrets interface {
+	Describe(ctx context.Context, ref secret.Ref) (secret.Metadata, error)
+	List(ctx context.Context, req provider.ListRequest) (secret.Page, error)
+	Set(ctx context.Context, req provider.SetRequest) (secret.Metadata, error)
+	Delete(ctx context.Context, ref secret.Ref) error
+}
+
+// Provider is the secret provider in force.
+type Provider interface {
+	Status() host.Status
+	Info(ctx context.Context) (facade.Info, error)
+	Check(ctx context.Context) (provider.CheckReport, error)
+}
+
+// Config of the operations.
+type Config struct {
+	Store    *store.Store
+	Kinds    connector.Kinds
+	Secrets  Secrets
+	Provider Provider
+	// Operator returns who makes the request, for the history.
+	Operator func(context.Context) string
+	Logger   *slog.Logger
+	Now      func() time.Time
+	Version  string
+	// TestWait is how long a test of a connector waits for its outcome, and
+	// TestPoll how often it looks.
+	TestWait, TestPoll time.Duration
+}
+
+// API has the operations.
+type API struct {
+	Config
+	huma huma.API
+}
+
+// bearer is the name of the security scheme.
+const bearer = "token"
+
+// New adds the operations and their document to mux.
+func New(mux *http.ServeMux, c Config) (*API, error) {
+	document := &huma.OpenAPI{
+		OpenAPI: "3.1.0",
+		Info: &huma.Info{
+			Title: "IdentityMesh Admin API", Version: c.Version,
+			Description: "Manages connectors, secrets, schedules and runs. No operation returns a secret's value. " +
+				"Every error is an RFC 9457 problem whose type is stable.",
+			License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+		},
+		Components: &huma.Components{
+			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+			SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
+				Type: "http", Scheme: "bearer", Description: "The administrator's token from the file admin-token in the data folder.",
+			}},
+		},
+		Tags: []*huma.Tag{
+			{Name: tagConnectors, Description: "Connected systems and what was imported from them."},
+			{Name: tagSchedules, Description: "When connectors run by themselves."},
+			{Name: tagRuns, Description: "What ran, what runs and what is to run."},
+			{Name: tagSecrets, Description: "Secrets by their refs; values go in and never come out."},
+			{Name: tagStatus, Description: "The processes of the product and the secret provider in force."},
+		},
+	}
+	a := &API{Config: c}
+	a.huma = humago.New(mux, huma.Config{
+		OpenAPI: document,
+		Formats: map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{a.toProblem},
+	})
+	a.connectors()
+	a.schedules()
+	a.runs()
+	a.secrets()
+	a.status()
+	// The framework describes its own errors too; ours replace them in every answer.
+	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {
+		delete(document.Components.Schemas.Map(), unused)
+	}
+	if err := a.serveDocument(mux); err != nil {
+		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	a.health(mux)
+	return a, nil
+}
+
+const (
+	tagConnectors = "Connectors"
+	tagSchedules  = "Schedules"
+	tagRuns       = "Runs"
+	tagSecrets    = "Secrets"
+	tagStatus     = "Status"
+)
+
+func (a *API) serveDocument(mux *http.ServeMux) error {
+	inJSON, err := json.MarshalIndent(a.huma.OpenAPI(), "", "  ")
+	if err != nil {
+		return err
+	}
+	inYAML, err := a.huma.OpenAPI().YAML()
+	if err != nil {
+		return err
+	}
+	serve := func(mediaType string, content []byte) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", mediaType)
+			w.Header().Set("Cache-Control", "no-cache")
+			_, _ = w.Write(content) // the client left; nobody can be told
+		}
+	}
+	mux.HandleFunc("GET /openapi.json", serve("application/openapi+json", inJSON))
+	mux.HandleFunc("GET /openapi.yaml", serve("application/openapi+yaml", inYAML))
+	return nil
+}
+
+// register adds an operation whose errors become problems.
+func register[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	op.Security = []map[string][]string{{bearer: {}}}
+	op.Responses = map[string]*huma.Response{"default": {
+		Description: "What went wrong, as a problem.",
+		Content:     map[string]*huma.MediaType{problem.MediaType: {Schema: schemaOf[problem.Problem](a)}},
+	}}
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, a.problem(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// problem turns any error into one for the client. What is not foreseen is a
+// line in the log, because its text may be of no use to the client.
+func (a *API) problem(ctx context.Context, err error) *problem.Problem {
+	var known *problem.Problem
+	if errors.As(err, &known) {
+		return known
+	}
+	if p := secretProblem(err); p != nil {
+		return p
+	}
+	if ctx.Err() != nil {
+		return problem.New(http.StatusServiceUnavailable, "cancelled", "The request was given up before it was done.")
+	}
+	a.Logger.ErrorContext(ctx, "a request failed", telemetry.KeyError, err, "request_id", problem.RequestID(ctx))
+	return problem.New(http.StatusInternalServerError, "internal",
+		"The request failed inside the Admin API or its database; the log has the details under this request id.")
+}

@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/diag"
+)
+
+// Object is any JSON object, kept as it was written.
+type Object struct{ json.RawMessage }
+
+// Schema says that it is an object with keys of its type's own.
+func (Object) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
+}
+
+// ConnectorType is a type of connector.
+type ConnectorType struct {
+	Name string `json:"name" doc:"What a connector's type says." example:"ldap"`
+}
+
+// ConnectorInput is what an operator says about a connector.
+type ConnectorInput struct {
+	Name         string `json:"name" doc:"Unique without regard to case, 1 to 200 bytes." example:"Corporate directory"`
+	Type         string `json:"type" doc:"One of the connector types." example:"ldap"`
+	Config       Object `json:"config" doc:"The type's configuration. Credentials are refs such as secret://ad/svc/password, never values."`
+	Enabled      *bool  `json:"enabled,omitempty" doc:"Whether it may run; true when left out."`
+	InstanceName string `json:"instanceName,omitempty" doc:"The engine instance that runs it; any when empty."`
+}
+
+func (in ConnectorInput) apply(c store.Connector) store.Connector {
+	c.Name, c.Type, c.Config, c.InstanceName = in.Name, in.Type, in.Config.RawMessage, in.InstanceName
+	c.Enabled = in.Enabled == nil || *in.Enabled
+	return c
+}
+
+// checkConnector finds what the schema cannot.
+func (a *API) checkConnector(in ConnectorInput) (problems diag.List) {
+	if name := strings.TrimSpace(in.Name); name == "" || len(name) > store.MaxNameBytes {
+		problems.Errorf("name", "the name must have 1 to %d bytes", store.MaxNameBytes)
+	}
+	if len(strings.TrimSpace(in.InstanceName)) > store.MaxNameBytes {
+		problems.Errorf("instanceName", "the instance name must have at most %d bytes", store.MaxNameBytes)
+	}
+	kind, known := a.Kinds[in.Type]
+	switch {
+	case !known:
+		problems.Errorf("type", "there is no such type of connector; known are %s", strings.Join(slices.Sorted(maps.Keys(a.Kinds)), ", "))
+	case len(in.Config.RawMessage) > 0:
+		problems.Append("config", kind.Validate(in.Config.RawMessage))
+	}
+	return problems
+}
+
+func (a *API) checkConnectorOf(kind string) func(ConnectorInput) diag.List {
+	return func(in ConnectorInput) diag.List {
+		problems := a.checkConnector(in)
+		if in.Type != kind {
+			problems.Errorf("type", "the type cannot change from %s; create another connector", kind)
+		}
+		return problems
+	}
+}
+
+// Connector is a configured connected system.
+type Connector struct {
+	ID           string    `json:"id"`
+	Name         string    `json:"name"`
+	Type         string    `json:"type"`
+	Config       Object    `json:"config" doc:"Credentials are refs."`
+	Enabled      bool      `json:"enabled"`
+	InstanceName string    `json:"instanceName,omitempty"`
+	Version      int64     `json:"version" doc:"Counts changes; the ETag is made of it."`
+	Created      time.Time `json:"created"`
+	Updated      time.Time `json:"updated"`
+	SecretRefs   []string  `json:"secretRefs" nullable:"false" doc:"The refs that its configuration uses."`
+}
+
+func (a *API) connector(c store.Connector) Connector {
+	return Connector{
+		ID: c.ID, Name: c.Name, Type: c.Type, Config: Object{c.Config}, Enabled: c.Enabled, InstanceName: c.InstanceName,
+		Version: c.Version, Created: c.Created.UTC(), Updated: c.Updated.UTC(), SecretRefs: a.refs(c),
+	}
+}
+
+// refs returns the refs that a connector uses; a type that this program does not
+// know cannot say.
+func (a *API) refs(c store.Connector) []string {
+	refs := []string{}
+	if kind, known := a.Kinds[c.Type]; known {
+		for _, ref := range kind.SecretRefs(c.Config) {
+			if !slices.Contains(refs, string(ref)) {
+				refs = append(refs, string(ref))
+			}
+		}
+	}
+	return refs
+}
+
+// ConnectorDetail is a connector with its state.
+type ConnectorDetail struct {
+	Connector
+	State ConnectorState `json:"state"`
+}
+
+// ConnectorState is how far a connector has read and who works on it.
+type ConnectorState struct {
+	Watermark string `json:"watermark,omitempty" doc:"How far it has read, in its type's own form; absent before the first import."`
+	// WatermarkMoved is found in the latest runs only.
+	WatermarkMoved time.Time `json:"watermarkMoved,omitzero" doc:"When one of the latest runs last moved the watermark."`
+	Lease          *Lease    `json:"lease,omitempty" doc:"Who works on it now."`
+	LastRun        *Run      `json:"lastRun,omitempty" doc:"The newest run, also a queued one."`
+}
+
+// Lease is who works on a connector.
+type Lease struct {
+	Holder  string    `json:"holder"`
+	Expires time.Time `json:"expires"`
+}
+
+// latestRuns are looked through for the one that moved the watermark.
+const latestRuns = 100
+
+func (a *API) state(ctx context.Context, id string) (ConnectorState, error) {
+	state, err := a.Store.State(ctx, id)
+	if err != nil {
+		return ConnectorState{}, err
+	}
+	out := ConnectorState{Watermark: string(state.Watermark)}
+	if l := state.Lease; l.Holder != "" && l.Expires.After(a.Now()) {
+		out.Lease = &Lease{Holder: l.Holder, Expires: l.Expires.UTC()}
+	}
+	runs, err := a.Store.ListRuns(ctx, store.RunFilter{ConnectorID: id}, latestRuns)
+	if err != nil {
+		return ConnectorState{}, fmt.Errorf("list the latest runs: %w", err)
+	}
+	if len(runs) > 0 {
+		last := a.run(runs[0])
+		out.LastRun = &last
+	}
+	for _, r := range runs {
+		if r.WatermarkAfter != r.WatermarkBefore && !r.Finished.IsZero() {
+			out.WatermarkMoved = r.Finished.UTC()
+			break
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,184 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/store"
+)
+
+// ConnectorPath names a connector in a path.
+type ConnectorPath struct {
+	ID string `path:"id" maxLength:"36" doc:"The connector's id."`
+}
+
+type connectorOutput struct {
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Body     Connector
+}
+
+type connectorPage struct {
+	Body struct {
+		Items []Connector `json:"items" nullable:"false"`
+		Total int         `json:"total"`
+	}
+}
+
+type connectorTypes struct {
+	Body struct {
+		Items []ConnectorType `json:"items" nullable:"false"`
+		Total int             `json:"total"`
+	}
+}
+
+func (a *API) connectors() {
+	const all, one = "/api/connectors", "/api/connectors/{id}"
+	register(a, huma.Operation{
+		OperationID: "list-connector-types", Method: http.MethodGet, Path: "/api/connector-types", Tags: []string{tagConnectors},
+		Summary: "List the types of connectors",
+	}, a.listConnectorTypes)
+	register(a, huma.Operation{
+		OperationID: "list-connectors", Method: http.MethodGet, Path: all, Tags: []string{tagConnectors},
+		Summary: "List all connectors by name",
+	}, a.listConnectors)
+	register(a, huma.Operation{
+		OperationID: "create-connector", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagConnectors},
+		Summary: "Create a connector", Description: "The configuration is checked without connecting; every problem is reported at once. Credentials are refs.",
+	}, a.createConnector)
+	takes[ConnectorInput](a, http.MethodPost, all)
+	register(a, huma.Operation{
+		OperationID: "get-connector", Method: http.MethodGet, Path: one, Tags: []string{tagConnectors},
+		Summary: "Read a connector and its state",
+	}, a.getConnector)
+	register(a, huma.Operation{
+		OperationID: "update-connector", Method: http.MethodPut, Path: one, Tags: []string{tagConnectors},
+		Summary: "Replace a connector's settings", Description: "Everything is replaced; the type cannot change, because the watermark belongs to it.",
+	}, a.updateConnector)
+	takes[ConnectorInput](a, http.MethodPut, one)
+	register(a, huma.Operation{
+		OperationID: "delete-connector", Method: http.MethodDelete, Path: one, Tags: []string{tagConnectors},
+		Summary: "Delete a connector", Description: "Its objects, schedules, queued runs and watermark go too; the history of its runs and its secrets stay.",
+	}, a.deleteConnector)
+	a.connectorTest()
+	a.objects()
+}
+
+func (a *API) listConnectorTypes(context.Context, *struct{}) (*connectorTypes, error) {
+	out := &connectorTypes{}
+	for name := range a.Kinds {
+		out.Body.Items = append(out.Body.Items, ConnectorType{Name: name})
+	}
+	slices.SortFunc(out.Body.Items, func(x, y ConnectorType) int { return strings.Compare(x.Name, y.Name) })
+	out.Body.Total = len(out.Body.Items)
+	return out, nil
+}
+
+// every returns all connectors; there are as many as people have set up.
+func (a *API) every(ctx context.Context) (list []store.Connector, err error) {
+	const size = 500
+	for after := ""; ; {
+		page, err := a.Store.ListConnectors(ctx, after, size)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, page...)
+		if len(page) < size {
+			return list, nil
+		}
+		after = page[len(page)-1].Name
+	}
+}
+
+func (a *API) listConnectors(ctx context.Context, _ *struct{}) (*connectorPage, error) {
+	list, err := a.every(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &connectorPage{}
+	out.Body.Items = make([]Connector, 0, len(list))
+	for _, c := range list {
+		out.Body.Items = append(out.Body.Items, a.connector(c))
+	}
+	out.Body.Total = len(list)
+	return out, nil
+}
+
+func (a *API) createConnector(ctx context.Context, in *Payload) (*connectorOutput, error) {
+	input, err := decode(a, *in, a.checkConnector)
+	if err != nil {
+		return nil, err
+	}
+	created, err := a.Store.CreateConnector(ctx, input.apply(store.Connector{}))
+	if err != nil {
+		return nil, connectorProblem(err)
+	}
+	return &connectorOutput{ETag: etag(created.Version), Location: "/api/connectors/" + created.ID, Body: a.connector(created)}, nil
+}
+
+func (a *API) getConnector(ctx context.Context, in *ConnectorPath) (*struct {
+	ETag string `header:"ETag"`
+	Body ConnectorDetail
+}, error) {
+	c, err := a.Store.Connector(ctx, in.ID)
+	if err != nil {
+		return nil, connectorProblem(err)
+	}
+	state, err := a.state(ctx, c.ID)
+	if err != nil {
+		return nil, connectorProblem(err)
+	}
+	return &struct {
+		ETag string `header:"ETag"`
+		Body ConnectorDetail
+	}{etag(c.Version), ConnectorDetail{Connector: a.connector(c), State: state}}, nil
+}
+
+func (a *API) updateConnector(ctx context.Context, in *struct {
+	ConnectorPath
+	IfMatch string `header:"If-Match" doc:"The ETag that reading the connector returned; required."`
+	Payload
+}) (*connectorOutput, error) {
+	stored, err := a.Store.Connector(ctx, in.ID)
+	if err != nil {
+		return nil, connectorProblem(err)
+	}
+	input, err := decode(a, in.Payload, a.checkConnectorOf(stored.Type))
+	if err != nil {
+		return nil, err
+	}
+	if stored.Version, err = matched(in.IfMatch, stored.Version); err != nil {
+		return nil, err
+	}
+	stored, err = a.Store.UpdateConnector(ctx, input.apply(stored))
+	if err != nil {
+		return nil, connectorProblem(err)
+	}
+	return &connectorOutput{ETag: etag(stored.Version), Location: "/api/connectors/" + stored.ID, Body: a.connector(stored)}, nil
+}
+
+func (a *API) deleteConnector(ctx context.Context, in *ConnectorPath) (*struct{}, error) {
+	return nil, connectorProblem(a.Store.DeleteConnector(ctx, in.ID))
+}
+
+func connectorProblem(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return problem.New(http.StatusNotFound, "connector-not-found", "There is no connector of that id; list them at /api/connectors.")
+	case errors.Is(err, store.ErrNameTaken):
+		return problem.New(http.StatusConflict, "connector-name-taken", "Another connector has that name, in whatever case; choose another one.")
+	case errors.Is(err, store.ErrConflict):
+		return changed()
+	case errors.Is(err, store.ErrBusy):
+		return problem.New(http.StatusConflict, "connector-running", "The connector is running; switch it off, wait for the run's end and try again.")
+	case errors.Is(err, store.ErrDisabled):
+		return problem.New(http.StatusConflict, "connector-disabled", "The connector is switched off; set enabled to true first.")
+	}
+	return err
+}

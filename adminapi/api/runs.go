@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/diag"
+)
+
+// RunInput asks for a run.
+type RunInput struct {
+	ConnectorID string `json:"connectorId"`
+	Kind        string `json:"kind" enum:"full,delta" doc:"A delta becomes a full import where there is nothing to continue from."`
+}
+
+// RunPath names a run in a path.
+type RunPath struct {
+	ID string `path:"id" maxLength:"36" doc:"The run's id."`
+}
+
+type runOutput struct {
+	Location string `header:"Location"`
+	Body     Run
+}
+
+type runPage struct {
+	Body struct {
+		Items []Run  `json:"items" nullable:"false"`
+		Next  string `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
+	}
+}
+
+type logPage struct {
+	Body struct {
+		Items []Log  `json:"items" nullable:"false"`
+		Next  string `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
+	}
+}
+
+func (a *API) runs() {
+	const all, one = "/api/runs", "/api/runs/{id}"
+	register(a, huma.Operation{
+		OperationID: "start-run", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusAccepted, Tags: []string{tagRuns},
+		Summary: "Queue a run", Description: "An engine takes it within moments. Where the same is queued already, that one is returned.",
+	}, a.startRun)
+	takes[RunInput](a, http.MethodPost, all)
+	register(a, huma.Operation{
+		OperationID: "list-runs", Method: http.MethodGet, Path: all, Tags: []string{tagRuns},
+		Summary: "List runs, the newest first",
+	}, a.listRuns)
+	register(a, huma.Operation{
+		OperationID: "get-run", Method: http.MethodGet, Path: one, Tags: []string{tagRuns}, Summary: "Read a run",
+	}, a.getRun)
+	register(a, huma.Operation{
+		OperationID: "list-run-logs", Method: http.MethodGet, Path: one + "/logs", Tags: []string{tagRuns},
+		Summary: "List what a run logged, such as entries that were not understood",
+	}, a.listLogs)
+	register(a, huma.Operation{
+		OperationID: "cancel-run", Method: http.MethodPost, Path: one + "/cancel", Tags: []string{tagRuns},
+		Summary: "Cancel a run that no engine has taken yet",
+	}, a.cancelRun)
+}
+
+func (a *API) startRun(ctx context.Context, in *Payload) (*runOutput, error) {
+	// The schema knows the kinds; what is left is found by the store.
+	input, err := decode(a, *in, func(RunInput) diag.List { return nil })
+	if err != nil {
+		return nil, err
+	}
+	run, _, err := a.Store.Enqueue(ctx, store.NewRun{
+		ConnectorID: input.ConnectorID, Kind: store.Kind(input.Kind), Trigger: store.Manual, RequestedBy: a.Operator(ctx),
+	})
+	if err != nil {
+		return nil, connectorProblem(err)
+	}
+	return &runOutput{Location: "/api/runs/" + run.ID, Body: a.run(run)}, nil
+}
+
+func (a *API) listRuns(ctx context.Context, in *struct {
+	Paging
+	ConnectorID string `query:"connectorId" maxLength:"36" doc:"Only this connector's runs."`
+	Status      string `query:"status" enum:"Queued,Running,Succeeded,Failed,Interrupted,Cancelled" doc:"Only runs in this state."`
+}) (*runPage, error) {
+	before, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.Store.ListRuns(ctx, store.RunFilter{ConnectorID: in.ConnectorID, Status: store.Status(in.Status), Before: before}, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &runPage{}
+	out.Body.Items = make([]Run, 0, len(list))
+	for _, r := range list {
+		out.Body.Items = append(out.Body.Items, a.run(r))
+	}
+	if len(list) > 0 {
+		out.Body.Next = in.next(len(list), list[len(list)-1].Seq)
+	}
+	return out, nil
+}
+
+func (a *API) getRun(ctx context.Context, in *RunPath) (*struct{ Body Run }, error) {
+	run, err := a.Store.Run(ctx, in.ID)
+	if err != nil {
+		return nil, runProblem(err)
+	}
+	return &struct{ Body Run }{a.run(run)}, nil
+}
+
+func (a *API) listLogs(ctx context.Context, in *struct {
+	RunPath
+	Paging
+}) (*logPage, error) {
+	after, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.Store.Run(ctx, in.ID); err != nil {
+		return nil, runProblem(err)
+	}
+	list, err := a.Store.ListLogs(ctx, in.ID, after, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &logPage{}
+	out.Body.Items = make([]Log, 0, len(list))
+	for _, l := range list {
+		out.Body.Items = append(out.Body.Items, Log{Logged: l.Logged.UTC(), Level: string(l.Level), Entry: l.Entry, Anchor: l.Anchor, Message: l.Message})
+	}
+	if len(list) > 0 {
+		out.Body.Next = in.next(len(list), list[len(list)-1].ID)
+	}
+	return out, nil
+}
+
+func (a *API) cancelRun(ctx context.Context, in *RunPath) (*struct{ Body Run }, error) {
+	if err := a.Store.CancelQueued(ctx, in.ID, a.Operator(ctx)); err != nil {
+		return nil, runProblem(err)
+	}
+	return a.getRun(ctx, in)
+}
+
+func runProblem(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return problem.New(http.StatusNotFound, "run-not-found", "There is no run of that id; list them at /api/runs.")
+	case errors.Is(err, store.ErrConflict):
+		return problem.New(http.StatusConflict, "run-not-queued", "The run was taken by an engine or has ended; only a queued run can be cancelled.")
+	}
+	return err
+}

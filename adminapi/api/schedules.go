@@ -1,0 +1,209 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/schedule"
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/diag"
+)
+
+// ScheduleInput is when a connector is to run by itself.
+type ScheduleInput struct {
+	Kind            string `json:"kind" enum:"full,delta"`
+	IntervalSeconds int64  `json:"intervalSeconds,omitempty" maximum:"31536000" doc:"Time between two runs, at least 10; either this or cron." example:"900"`
+	Cron            string `json:"cron,omitempty" doc:"Five fields (minute, hour, day of month, month, day of week) in UTC, or a name such as @hourly." example:"30 2 * * *"`
+	Enabled         *bool  `json:"enabled,omitempty" doc:"True when left out."`
+}
+
+// Schedule says when a connector runs by itself.
+type Schedule struct {
+	ID              string    `json:"id"`
+	ConnectorID     string    `json:"connectorId"`
+	Kind            string    `json:"kind" enum:"full,delta"`
+	IntervalSeconds int64     `json:"intervalSeconds,omitempty"`
+	Cron            string    `json:"cron,omitempty"`
+	Enabled         bool      `json:"enabled"`
+	NextDue         time.Time `json:"nextDue"`
+	Version         int64     `json:"version" doc:"Counts changes; the ETag is made of it."`
+}
+
+func scheduleOf(x store.Schedule) Schedule {
+	return Schedule{
+		ID: x.ID, ConnectorID: x.ConnectorID, Kind: string(x.Kind), IntervalSeconds: int64(x.Interval / time.Second), Cron: x.Cron,
+		Enabled: x.Enabled, NextDue: x.NextDue.UTC(), Version: x.Version,
+	}
+}
+
+// SchedulePath names a schedule in a path.
+type SchedulePath struct {
+	ConnectorPath
+	ScheduleID string `path:"scheduleId" maxLength:"36" doc:"The schedule's id."`
+}
+
+type scheduleOutput struct {
+	ETag     string `header:"ETag"`
+	Location string `header:"Location"`
+	Body     Schedule
+}
+
+func scheduleAnswer(x store.Schedule) *scheduleOutput {
+	return &scheduleOutput{ETag: etag(x.Version), Location: "/api/connectors/" + x.ConnectorID + "/schedules/" + x.ID, Body: scheduleOf(x)}
+}
+
+type schedulePage struct {
+	Body struct {
+		Items []Schedule `json:"items" nullable:"false"`
+		Total int        `json:"total"`
+	}
+}
+
+func (a *API) schedules() {
+	const all, one = "/api/connectors/{id}/schedules", "/api/connectors/{id}/schedules/{scheduleId}"
+	register(a, huma.Operation{
+		OperationID: "list-schedules", Method: http.MethodGet, Path: all, Tags: []string{tagSchedules},
+		Summary: "List a connector's schedules, the next one due first",
+	}, a.listSchedules)
+	register(a, huma.Operation{
+		OperationID: "create-schedule", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagSchedules},
+		Summary: "Let a connector run by itself",
+	}, a.createSchedule)
+	takes[ScheduleInput](a, http.MethodPost, all)
+	register(a, huma.Operation{
+		OperationID: "get-schedule", Method: http.MethodGet, Path: one, Tags: []string{tagSchedules}, Summary: "Read a schedule",
+	}, a.getSchedule)
+	register(a, huma.Operation{
+		OperationID: "update-schedule", Method: http.MethodPut, Path: one, Tags: []string{tagSchedules},
+		Summary: "Replace a schedule", Description: "Everything is replaced, and the time that is next due is counted from now.",
+	}, a.updateSchedule)
+	takes[ScheduleInput](a, http.MethodPut, one)
+	register(a, huma.Operation{
+		OperationID: "delete-schedule", Method: http.MethodDelete, Path: one, Tags: []string{tagSchedules}, Summary: "Delete a schedule",
+	}, a.deleteSchedule)
+}
+
+// apply sets what the operator said, and when that is first due.
+func (a *API) apply(in ScheduleInput, x store.Schedule) (store.Schedule, error) {
+	x.Kind, x.Interval, x.Cron = store.Kind(in.Kind), time.Duration(in.IntervalSeconds)*time.Second, in.Cron
+	x.Enabled = in.Enabled == nil || *in.Enabled
+	x.NextDue = time.Time{}
+	next, err := schedule.Next(x, a.Now())
+	if err != nil {
+		return x, problem.Invalid(problem.Item{Path: "cron", Message: err.Error()})
+	}
+	x.NextDue = next
+	return x, nil
+}
+
+func checkSchedule(in ScheduleInput) (problems diag.List) {
+	path := "intervalSeconds"
+	if in.Cron != "" {
+		path = "cron"
+	}
+	if err := schedule.Validate(time.Duration(in.IntervalSeconds)*time.Second, in.Cron); err != nil {
+		problems.Errorf(path, "%s", err)
+	} else if len(in.Cron) > store.MaxNameBytes {
+		problems.Errorf(path, "the cron expression must have at most %d bytes", store.MaxNameBytes)
+	}
+	return problems
+}
+
+func (a *API) listSchedules(ctx context.Context, in *ConnectorPath) (*schedulePage, error) {
+	if _, err := a.Store.Connector(ctx, in.ID); err != nil {
+		return nil, connectorProblem(err)
+	}
+	list, err := a.Store.ListSchedules(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &schedulePage{}
+	out.Body.Items = make([]Schedule, 0, len(list))
+	for _, x := range list {
+		out.Body.Items = append(out.Body.Items, scheduleOf(x))
+	}
+	out.Body.Total = len(list)
+	return out, nil
+}
+
+func (a *API) createSchedule(ctx context.Context, in *struct {
+	ConnectorPath
+	Payload
+}) (*scheduleOutput, error) {
+	input, err := decode(a, in.Payload, checkSchedule)
+	if err != nil {
+		return nil, err
+	}
+	x, err := a.apply(input, store.Schedule{ConnectorID: in.ID})
+	if err != nil {
+		return nil, err
+	}
+	if x, err = a.Store.CreateSchedule(ctx, x); err != nil {
+		return nil, connectorProblem(err)
+	}
+	return scheduleAnswer(x), nil
+}
+
+// schedule returns a schedule of that connector.
+func (a *API) schedule(ctx context.Context, id SchedulePath) (store.Schedule, error) {
+	x, err := a.Store.Schedule(ctx, id.ScheduleID)
+	if err == nil && x.ConnectorID != id.ID {
+		err = store.ErrNotFound
+	}
+	return x, scheduleProblem(err)
+}
+
+func (a *API) getSchedule(ctx context.Context, in *SchedulePath) (*scheduleOutput, error) {
+	x, err := a.schedule(ctx, *in)
+	if err != nil {
+		return nil, err
+	}
+	return scheduleAnswer(x), nil
+}
+
+func (a *API) updateSchedule(ctx context.Context, in *struct {
+	SchedulePath
+	IfMatch string `header:"If-Match" doc:"The ETag that reading the schedule returned; required."`
+	Payload
+}) (*scheduleOutput, error) {
+	x, err := a.schedule(ctx, in.SchedulePath)
+	if err != nil {
+		return nil, err
+	}
+	input, err := decode(a, in.Payload, checkSchedule)
+	if err != nil {
+		return nil, err
+	}
+	if x.Version, err = matched(in.IfMatch, x.Version); err != nil {
+		return nil, err
+	}
+	if x, err = a.apply(input, x); err != nil {
+		return nil, err
+	}
+	if x, err = a.Store.UpdateSchedule(ctx, x); err != nil {
+		return nil, scheduleProblem(err)
+	}
+	return scheduleAnswer(x), nil
+}
+
+func (a *API) deleteSchedule(ctx context.Context, in *SchedulePath) (*struct{}, error) {
+	if _, err := a.schedule(ctx, *in); err != nil {
+		return nil, err
+	}
+	return nil, scheduleProblem(a.Store.DeleteSchedule(ctx, in.ScheduleID))
+}
+
+func scheduleProblem(err error) error {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return problem.New(http.StatusNotFound, "schedule-not-found", "The connector has no schedule of that id; list them below the connector at /schedules.")
+	case errors.Is(err, store.ErrConflict):
+		return changed()
+	}
+	return err
+}

@@ -1,0 +1,182 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/sdk/provider"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
+)
+
+// SecretMetadata is all that may be shown of a secret.
+type SecretMetadata struct {
+	Ref       string            `json:"ref,omitempty" doc:"Absent when the store knows only the name."`
+	Name      string            `json:"name" doc:"What the secret is called in the store." example:"im-4dcca9e40db8d988ebd8f907f7449ec4"`
+	Version   string            `json:"version"`
+	Created   time.Time         `json:"created,omitzero"`
+	Updated   time.Time         `json:"updated,omitzero"`
+	Expires   time.Time         `json:"expires,omitzero"`
+	NotBefore time.Time         `json:"notBefore,omitzero"`
+	Disabled  bool              `json:"disabled" doc:"The store would refuse to serve it."`
+	Tags      map[string]string `json:"tags,omitempty"`
+	UsedBy    []SecretUse       `json:"usedBy" nullable:"false" doc:"The connectors whose configuration has the ref."`
+}
+
+// SecretUse is a connector that uses a secret.
+type SecretUse struct {
+	ConnectorID   string `json:"connectorId"`
+	ConnectorName string `json:"connectorName"`
+}
+
+func secretMetadata(m secret.Metadata, uses map[string][]SecretUse) SecretMetadata {
+	return SecretMetadata{
+		Ref: string(m.Ref), Name: m.Name, Version: string(m.Version), Created: utc(m.Created), Updated: utc(m.Updated),
+		Expires: utc(m.Expires), NotBefore: utc(m.NotBefore), Disabled: m.Disabled, Tags: m.Tags,
+		UsedBy: append([]SecretUse{}, uses[string(m.Ref)]...),
+	}
+}
+
+type secretPage struct {
+	Body struct {
+		Items    []SecretMetadata `json:"items" nullable:"false"`
+		Next     string           `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
+		Complete bool             `json:"complete" doc:"On the last page: whether the listing is known to hold everything."`
+	}
+}
+
+// RefQuery names a secret.
+type RefQuery struct {
+	Ref string `query:"ref" required:"true" doc:"The secret's ref." example:"secret://ad/svc/password"`
+}
+
+type metadataOutput struct{ Body SecretMetadata }
+
+func (a *API) secrets() {
+	const all = "/api/secrets"
+	register(a, huma.Operation{
+		OperationID: "list-secrets", Method: http.MethodGet, Path: all, Tags: []string{tagSecrets},
+		Summary: "List the secrets of the store", Description: "A page may have fewer items than the limit and still not be the last.",
+	}, a.listSecrets)
+	register(a, huma.Operation{
+		OperationID: "describe-secret", Method: http.MethodGet, Path: all + "/describe", Tags: []string{tagSecrets},
+		Summary: "Read what may be shown of a secret",
+	}, a.describeSecret)
+	register(a, huma.Operation{
+		OperationID: "set-secret", Method: http.MethodPut, Path: all, Tags: []string{tagSecrets},
+		Summary: "Store a secret's value", Description: "Setting a ref again rotates it: the next run of every connector that uses it reads the new value.",
+	}, a.setSecret)
+	takes[SecretInput](a, http.MethodPut, all)
+	register(a, huma.Operation{
+		OperationID: "delete-secret", Method: http.MethodDelete, Path: all, Tags: []string{tagSecrets},
+		Summary: "Delete a secret", Description: "Where the store has soft delete, it can be recovered there. Connectors that use it will fail.",
+	}, a.deleteSecret)
+}
+
+// uses returns which connectors use which ref.
+func (a *API) uses(ctx context.Context) (map[string][]SecretUse, error) {
+	list, err := a.every(ctx)
+	if err != nil {
+		return nil, err
+	}
+	uses := map[string][]SecretUse{}
+	for _, c := range list {
+		for _, ref := range a.refs(c) {
+			uses[ref] = append(uses[ref], SecretUse{ConnectorID: c.ID, ConnectorName: c.Name})
+		}
+	}
+	return uses, nil
+}
+
+func (a *API) listSecrets(ctx context.Context, in *Paging) (*secretPage, error) {
+	page, err := a.Secrets.List(ctx, provider.ListRequest{Size: in.Limit, Token: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	uses, err := a.uses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &secretPage{}
+	out.Body.Items = make([]SecretMetadata, 0, len(page.Items))
+	for _, m := range page.Items {
+		out.Body.Items = append(out.Body.Items, secretMetadata(m, uses))
+	}
+	out.Body.Next, out.Body.Complete = page.Next, page.Complete
+	return out, nil
+}
+
+func (in RefQuery) parse() (secret.Ref, error) {
+	ref, err := secret.ParseRef(in.Ref)
+	if err != nil {
+		return "", problem.Invalid(problem.Item{Path: "query:ref", Message: err.Error()})
+	}
+	return ref, nil
+}
+
+func (a *API) describeSecret(ctx context.Context, in *RefQuery) (*metadataOutput, error) {
+	ref, err := in.parse()
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.Secrets.Describe(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return a.metadata(ctx, m)
+}
+
+func (a *API) metadata(ctx context.Context, m secret.Metadata) (*metadataOutput, error) {
+	uses, err := a.uses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &metadataOutput{secretMetadata(m, uses)}, nil
+}
+
+// setSecret keeps the value in two buffers, the body and what was read from it,
+// and wipes both. What encoding the call to the plugin and the kernel's buffers
+// hold is beyond reach.
+func (a *API) setSecret(ctx context.Context, in *Payload) (*metadataOutput, error) {
+	defer in.wipe()
+	req, err := secretRequest(*in)
+	defer func() { req.Value.Wipe() }()
+	if err != nil {
+		return nil, err
+	}
+	m, err := a.Secrets.Set(ctx, req)
+	if err != nil {
+		return nil, writeProblem(err)
+	}
+	a.Logger.InfoContext(ctx, "secret set", telemetry.KeyRef, string(req.Ref), "operator", a.Operator(ctx), "request_id", problem.RequestID(ctx))
+	return a.metadata(ctx, m)
+}
+
+func (a *API) deleteSecret(ctx context.Context, in *RefQuery) (*struct{}, error) {
+	ref, err := in.parse()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Secrets.Delete(ctx, ref); err != nil {
+		return nil, writeProblem(err)
+	}
+	a.Logger.InfoContext(ctx, "secret deleted", telemetry.KeyRef, string(ref), "operator", a.Operator(ctx), "request_id", problem.RequestID(ctx))
+	return nil, nil
+}
+
+// writeProblem adds to an outcome that is not known what to do about it.
+func writeProblem(err error) error {
+	p := secretProblem(err)
+	if p == nil {
+		return err
+	}
+	if errors.Is(err, context.Canceled) || p.Status == http.StatusGatewayTimeout || p.Status == http.StatusServiceUnavailable {
+		p.Detail += ". It may have been done all the same: describe the secret and compare its version before trying again"
+	}
+	return p
+}

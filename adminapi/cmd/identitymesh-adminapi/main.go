@@ -1,0 +1,99 @@
+// Command identitymesh-adminapi is the Admin API: where operators manage
+// connectors, secrets, schedules and runs.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/identitymesh/identitymesh/sdk/boot"
+)
+
+// version is set by the build.
+var version = "0.1.0-dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := app().RunContext(ctx, os.Args)
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintf(os.Stderr, "error: %v; see --help\n", err)
+		os.Exit(2)
+	case err != nil:
+		boot.Explain(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ error }
+
+func app() *cli.App {
+	config := &cli.StringFlag{Name: "config", Usage: "appsettings.json to read `FILE` (default: the one beside this program)"}
+	onUsage := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+	noArguments := func(c *cli.Context) error {
+		if c.Args().Present() {
+			return usageError{fmt.Errorf("unexpected argument %q", c.Args().First())}
+		}
+		return nil
+	}
+	return &cli.App{
+		Name:    "identitymesh-adminapi",
+		Usage:   "manage connectors, secrets, schedules and runs over HTTP",
+		Version: version,
+		Description: "Serves the Admin API until it is interrupted. The address comes from AdminApi:Listen;\n" +
+			"/docs there has every operation.",
+		Flags:           []cli.Flag{config},
+		HideHelpCommand: true,
+		ArgsUsage:       " ",
+		OnUsageError:    onUsage,
+		ExitErrHandler:  func(*cli.Context, error) {}, // main decides
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			return serve(c.Context, configFile(c))
+		},
+		Commands: []*cli.Command{{
+			Name:            "token",
+			Usage:           "manage the administrator's token",
+			HideHelpCommand: true,
+			OnUsageError:    onUsage,
+			Action: func(c *cli.Context) error {
+				if err := noArguments(c); err != nil {
+					return err
+				}
+				return usageError{errors.New("what about the token? The only command is: token reset")}
+			},
+			Subcommands: []*cli.Command{{
+				Name:  "reset",
+				Usage: "make a new token in place of the old one, which is worth nothing from then on",
+				Flags: []cli.Flag{config}, OnUsageError: onUsage,
+				Action: func(c *cli.Context) error {
+					if err := noArguments(c); err != nil {
+						return err
+					}
+					return resetToken(c.Context, configFile(c))
+				},
+			}},
+		}},
+	}
+}
+
+// configFile returns --config, which may stand before or after a command.
+func configFile(c *cli.Context) string {
+	for _, context := range c.Lineage() {
+		if context.IsSet("config") {
+			return context.String("config")
+		}
+	}
+	return ""
+}

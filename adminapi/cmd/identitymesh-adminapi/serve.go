@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/identitymesh/identitymesh/adminapi/api"
+	"github.com/identitymesh/identitymesh/adminapi/authn"
+	"github.com/identitymesh/identitymesh/adminapi/front"
+	"github.com/identitymesh/identitymesh/adminapi/presence"
+	"github.com/identitymesh/identitymesh/adminapi/web"
+	"github.com/identitymesh/identitymesh/engine/connector/builtin"
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/host"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+)
+
+const (
+	// stopLimit is how long requests under way may take when the program stops.
+	stopLimit = 7 * time.Second
+	// testWait is how long a test of a connector waits for the engine; answers
+	// must be allowed to take longer.
+	testWait = 30 * time.Second
+	testPoll = 200 * time.Millisecond
+
+	readHeaderLimit = 5 * time.Second
+	readLimit       = 30 * time.Second
+	writeLimit      = 90 * time.Second
+	idleLimit       = 2 * time.Minute
+	// maxHeaderBytes leaves room for a ref of 4 KiB in percent encoding.
+	maxHeaderBytes = 32 << 10
+)
+
+func start(ctx context.Context, configFile string, quiet bool) (*boot.Program, *store.Store, error) {
+	program, err := boot.Start(ctx, boot.Config{
+		Service: "identitymesh-adminapi", Version: version, ConfigFile: configFile, Environ: os.Environ(), Logs: os.Stderr, Quiet: quiet,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	product := program.Settings.Product
+	db, err := store.Open(ctx, store.Config{DB: productdb.Config{
+		ConnectionString: product.SqlConnectionString, DataFolder: product.DataFolder,
+	}})
+	if err != nil {
+		_ = program.Stop(context.WithoutCancel(ctx))
+		return nil, nil, fmt.Errorf("open the product database: %w", err)
+	}
+	return program, db, nil
+}
+
+// serve wires the Admin API's parts and serves until ctx ends.
+func serve(ctx context.Context, configFile string) error {
+	program, db, err := start(ctx, configFile, false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = program.Stop(context.WithoutCancel(ctx)) }()
+	defer db.Close()
+	settings, logger := program.Settings, program.Logger
+
+	tokens := authn.Tokens{Store: db, Folder: settings.Product.DataFolder}
+	signIn, err := prepare(ctx, tokens, logger)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", settings.AdminAPI.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on AdminApi:Listen: %w", err)
+	}
+	defer listener.Close()
+
+	secrets, err := host.OpenAdministrator(program.Host())
+	if err != nil {
+		return fmt.Errorf("start the secret provider: %w", err)
+	}
+	defer secrets.Close()
+
+	mux := http.NewServeMux()
+	if err := web.Register(mux); err != nil {
+		return err
+	}
+	if _, err := api.New(mux, api.Config{
+		Store: db, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Operator: authn.Operator,
+		Logger: logger, Now: time.Now, Version: version, TestWait: testWait, TestPoll: testPoll,
+	}); err != nil {
+		return err
+	}
+	guard := authn.NewGuard(authn.GuardConfig{Tokens: db, Logger: logger, Now: time.Now})
+	server := &http.Server{
+		Handler: front.New(front.Config{
+			Mux: mux, SignIn: guard.Require, Listen: settings.AdminAPI.Listen,
+			Logger: logger, Tracer: program.Tracer, Now: time.Now, NewID: uuid.NewString,
+		}),
+		ReadHeaderTimeout: readHeaderLimit, ReadTimeout: readLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+	}
+
+	machine, _ := os.Hostname()
+	living, leave := context.WithCancel(ctx)
+	defer leave()
+	left, err := presence.Keep(living, presence.Config{
+		Store: db, Provider: secrets, Logger: logger, Heartbeat: settings.Engine.HeartbeatInterval,
+		Self: store.Instance{
+			Role: store.RoleAdminAPI, Name: settings.Product.InstanceName, Machine: machine, Version: version,
+			Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("register the instance: %w", err)
+	}
+	defer left()
+	defer leave()
+
+	fmt.Printf("identitymesh-adminapi listening on http://%s\n%s\n", listener.Addr(), signIn)
+	return until(ctx, server, listener, logger)
+}
+
+// until serves until ctx ends, then lets requests under way finish.
+func until(ctx context.Context, server *http.Server, listener net.Listener, logger *slog.Logger) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+	defer cancel()
+	if err := server.Shutdown(stopping); err != nil {
+		logger.Warn("requests did not end in time and were cut off", "limit", stopLimit)
+		_ = server.Close() // nothing is left to do about its error
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	logger.Info("stopped")
+	return nil
+}
+
+// prepare makes the first token and returns what to tell the operator about it.
+func prepare(ctx context.Context, tokens authn.Tokens, logger *slog.Logger) (string, error) {
+	state, err := tokens.Prepare(ctx)
+	if err != nil {
+		return "", fmt.Errorf("prepare the administrator's token: %w", err)
+	}
+	if state == authn.Lost {
+		logger.Warn("the file does not hold the administrator's token; whoever kept the token signs in with it, and identitymesh-adminapi token reset makes a new one",
+			"path", tokens.File())
+		return "the administrator's token is not in " + tokens.File() + "; identitymesh-adminapi token reset makes a new one", nil
+	}
+	return "sign in with the token in " + tokens.File(), nil
+}
+
+func resetToken(ctx context.Context, configFile string) error {
+	program, db, err := start(ctx, configFile, true)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = program.Stop(context.WithoutCancel(ctx)) }()
+	defer db.Close()
+	tokens := authn.Tokens{Store: db, Folder: program.Settings.Product.DataFolder}
+	if err := tokens.Reset(ctx); err != nil {
+		return fmt.Errorf("reset the administrator's token: %w", err)
+	}
+	fmt.Println("the new token is in " + tokens.File() + "; the old one is worth nothing now")
+	return nil
+}
