@@ -75,6 +75,9 @@ func (s *Server) GRPC() *grpc.Server {
 // Close releases the provider.
 func (s *Server) Close() { s.server.close() }
 
+// streamWorkers serve calls; more than these at once get goroutines of their own.
+const streamWorkers = 4
+
 func (s *server) newGRPC(options []grpc.ServerOption) *grpc.Server {
 	g := grpc.NewServer(append(options,
 		grpc.MaxRecvMsgSize(contract.MaxMessageBytes),
@@ -82,6 +85,8 @@ func (s *server) newGRPC(options []grpc.ServerOption) *grpc.Server {
 		grpc.InitialWindowSize(contract.WindowBytes),
 		grpc.InitialConnWindowSize(contract.WindowBytes),
 		grpc.SharedWriteBuffer(true),
+		// A few goroutines that stay save growing a new stack for every call.
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.ChainUnaryInterceptor(telemetry.ServerInterceptor(s.tel.Tracer), s.guard),
 	)...)
 	s.mu.Lock()

@@ -122,21 +122,24 @@ func (s *Supervisor) Client(ctx context.Context) (*facade.V1, error) { return s.
 // broke: the end of that process may not have been noticed yet, so it waits a
 // moment for another one.
 func (s *Supervisor) ClientAfter(ctx context.Context, lost *facade.V1) (*facade.V1, error) {
-	patience := time.NewTimer(NoticeLimit)
-	defer patience.Stop()
+	var patience *time.Timer
 	for {
 		s.mu.Lock()
-		status, instance, changed := s.status, s.instance, s.changed
+		state, instance, changed := s.status.State, s.instance, s.changed
 		s.mu.Unlock()
 		var late <-chan time.Time
-		switch status.State {
+		switch state {
 		case Ready:
 			if current := instance.Facade(); current != lost && !ended(instance) {
 				return current, nil
 			}
+			if patience == nil {
+				patience = time.NewTimer(NoticeLimit)
+				defer patience.Stop()
+			}
 			late = patience.C
 		case Quarantined, Stopped, Draining:
-			return nil, s.unavailable(status)
+			return nil, s.unavailable(s.Status())
 		}
 		select {
 		case <-changed:
