@@ -1,7 +1,6 @@
 package command
 
 import (
-	"context"
 	"errors"
 
 	"github.com/urfave/cli/v2"
@@ -41,8 +40,7 @@ func parseRef(c *cli.Context, text string) (secret.Ref, error) {
 // uncertain adds to the error of a change what is not known after it.
 func uncertain(err error) error {
 	var failed *fault.Error
-	lost := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || fault.Is(err, fault.Timeout, fault.Cancelled)
-	if !lost || !errors.As(err, &failed) {
+	if !errors.As(err, &failed) || failed.Reason != fault.Timeout && failed.Reason != fault.Cancelled {
 		return err
 	}
 	told := *failed

@@ -1,14 +1,20 @@
 package e2e_test
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	_ "modernc.org/sqlite"
+
+	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/naming"
+	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
@@ -123,7 +129,7 @@ func TestWhereAValueComesFrom(t *testing.T) {
 	w.wantNoCanary()
 }
 
-func TestListPagesThroughEverything(t *testing.T) {
+func TestListShowsEverything(t *testing.T) {
 	w := newWorld(t)
 	var listing struct {
 		Complete bool
@@ -153,6 +159,34 @@ func TestListPagesThroughEverything(t *testing.T) {
 	w.wantNoCanary()
 }
 
+func TestListTakesMoreThanOnePage(t *testing.T) {
+	w := newWorld(t)
+	store, err := host.OpenAdministrator(w.host())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	const all = provider.MaxPageSize + 1
+	for n := range all {
+		request := provider.SetRequest{Ref: secret.Ref(fmt.Sprintf("secret://n/%d", n)), Value: secret.NewValue([]byte(canary))}
+		if _, err := store.Set(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var listing struct {
+		Complete bool
+		Secrets  []shown
+	}
+	w.json("", &listing, "list")
+	seen := map[string]bool{}
+	for _, s := range listing.Secrets {
+		seen[s.Ref] = true
+	}
+	if len(seen) != all || len(listing.Secrets) != all || !listing.Complete {
+		t.Errorf("%d secrets, %d different ones, complete %v", len(listing.Secrets), len(seen), listing.Complete)
+	}
+}
+
 func TestAnUnknownProviderIsToldEachTime(t *testing.T) {
 	w := newWorld(t)
 	w.configure(map[string]any{"Secrets": map[string]any{"Provider": "AzureKeyVolt"}})
@@ -165,4 +199,32 @@ func TestAnUnknownProviderIsToldEachTime(t *testing.T) {
 	if !described.Fallback || described.Provider != "DPAPI" {
 		t.Errorf("got %+v", described)
 	}
+}
+
+func TestAChangeThatTookTooLongIsCalledUncertain(t *testing.T) {
+	w := newWorld(t)
+	w.run(canary, 0, "set", ref, "--stdin")
+	db, err := sql.Open("sqlite", filepath.Join(w.folder, "data", "identitymesh.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"set", ref, "--stdin"}, {"delete", ref, "--yes"}} {
+		_, stderr := w.run(canary+"2", 5, append(args, "--timeout", "1s")...)
+		if !strings.Contains(stderr, "TIMEOUT: ") || !strings.Contains(stderr, "may or may not have happened") {
+			t.Errorf("%s: %s", args[0], stderr)
+		}
+	}
+	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	w.wantStored(ref, canary)
 }

@@ -196,16 +196,22 @@ func (w *world) json(stdin string, result any, args ...string) {
 	}
 }
 
-// wantStored reads a value as the engine does; no command shows one.
-func (w *world) wantStored(ref secret.Ref, want string) {
+// host is how another program of the product opens the store.
+func (w *world) host() host.Config {
 	w.Helper()
 	settings, problems := appsettings.Load(appsettings.Options{File: filepath.Join(w.folder, "appsettings.json")})
 	choice, more := catalog.Choose(settings, catalog.Options{Environ: w.env})
 	if problems.HasErrors() || more.HasErrors() {
 		w.Fatal(problems, more)
 	}
-	resolver, err := host.OpenResolver(host.Config{Choice: choice, DataFolder: settings.Product.DataFolder, Environ: w.env,
-		Logger: slog.New(slog.DiscardHandler), Tracer: tracenoop.NewTracerProvider()})
+	return host.Config{Choice: choice, DataFolder: settings.Product.DataFolder, Environ: w.env,
+		Logger: slog.New(slog.DiscardHandler), Tracer: tracenoop.NewTracerProvider()}
+}
+
+// wantStored reads a value as the engine does; no command shows one.
+func (w *world) wantStored(ref secret.Ref, want string) {
+	w.Helper()
+	resolver, err := host.OpenResolver(w.host())
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -216,7 +222,7 @@ func (w *world) wantStored(ref secret.Ref, want string) {
 	}
 	defer got.Value.Wipe()
 	if string(got.Value.Reveal()) != want {
-		w.Errorf("%s holds %q, want %q", ref, got.Value.Reveal(), want)
+		w.Errorf("%s holds %d bytes that are not the %d expected", ref, len(got.Value.Reveal()), len(want))
 	}
 }
 
