@@ -141,7 +141,7 @@ func dpapi(s *appsettings.Settings, o Options, folder, why string) Choice {
 	// Marshalling two strings cannot fail.
 	config, _ := json.Marshal(map[string]string{
 		"SqlConnectionString": string(s.Product.SqlConnectionString.Reveal()),
-		"DataFolder":       s.Product.DataFolder,
+		"DataFolder":          s.Product.DataFolder,
 	})
 	c.Plugin.Config, c.Plugin.ConfigPath = secret.NewValue(config), "IdentityMesh"
 	c.Plugin.Environment = allowed(o.Environ, forEveryPlugin, forDPAPI)
