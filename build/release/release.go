@@ -15,6 +15,8 @@ import (
 
 	"github.com/identitymesh/identitymesh/build/command"
 	"github.com/identitymesh/identitymesh/build/workspace"
+	"github.com/identitymesh/identitymesh/sdk/host/catalog"
+	"github.com/identitymesh/identitymesh/sdk/host/launch"
 )
 
 // Version is the version of everything in this repository. A plugin reports it,
@@ -86,7 +88,7 @@ func Build(ctx context.Context, c Config) error {
 
 	flags := "-s -w -X main.version=" + Version + " -X main.commit=" + commit(ctx, c.Workspace.Root)
 	env := []string{"GOOS=" + c.Target.OS, "GOARCH=" + c.Target.Arch, "CGO_ENABLED=0"}
-	pins := make(map[string]Pin)
+	pins := make(map[string]catalog.Pin)
 	for _, b := range c.Binaries {
 		file := filepath.Join(fresh, b.File(c.Target))
 		spec := command.Spec{Dir: filepath.Join(c.Workspace.Root, filepath.FromSlash(b.Module)), Env: env,
@@ -95,11 +97,11 @@ func Build(ctx context.Context, c Config) error {
 			return fmt.Errorf("build %s for %s: %w", b.Name, c.Target, err)
 		}
 		if b.Plugin != "" {
-			sum, err := fileSum(file)
+			sum, err := launch.Hash(file)
 			if err != nil {
 				return fmt.Errorf("build %s for %s: %w", b.Name, c.Target, err)
 			}
-			pins[b.Plugin] = Pin{File: b.Name, Sha256: sum}
+			pins[b.Plugin] = catalog.Pin{File: b.Name, Sha256: sum}
 		}
 	}
 	for _, b := range c.Binaries {
@@ -107,7 +109,7 @@ func Build(ctx context.Context, c Config) error {
 			return fmt.Errorf("build: %w", err)
 		}
 	}
-	return WriteLock(filepath.Join(c.Out, LockName), Version, c.Target, pins)
+	return catalog.UpdateLock(filepath.Join(c.Out, catalog.LockFile), Version, c.Target.String(), pins)
 }
 
 // commit returns the checked-out commit, or "unknown" outside of a repository.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/build/release"
 	"github.com/identitymesh/identitymesh/build/workspace"
+	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 )
 
 func write(t *testing.T, name, text string) {
@@ -77,7 +78,7 @@ func TestBuildWritesTheBinariesAndPinsThePluginsAmongThem(t *testing.T) {
 		"file": "plug", "version": release.Version,
 		"platforms": map[string]any{release.Host().String(): map[string]any{"sha256": hex.EncodeToString(sum[:])}},
 	}}}
-	if got := readJSON(t, filepath.Join(out, release.LockName)); !reflect.DeepEqual(got, want) {
+	if got := readJSON(t, filepath.Join(out, catalog.LockFile)); !reflect.DeepEqual(got, want) {
 		t.Errorf("lock file\n got %v\nwant %v", got, want)
 	}
 	said, err := exec.CommandContext(t.Context(), filepath.Join(out, file)).Output()
@@ -110,57 +111,5 @@ func TestBuildThatFailsLeavesTheOldFilesAlone(t *testing.T) {
 	}
 	if data, err := os.ReadFile(filepath.Join(out, "good")); err != nil || string(data) != "old" {
 		t.Errorf("the old binary holds %q, %v", data, err)
-	}
-}
-
-func TestLockKeepsWhatStillHolds(t *testing.T) {
-	linux, windows := release.Target{OS: "linux", Arch: "amd64"}, release.Target{OS: "windows", Arch: "amd64"}
-	pin := func(sum string) map[string]release.Pin { return map[string]release.Pin{"p": {File: "f", Sha256: sum}} }
-	tests := map[string]struct {
-		second map[string]release.Pin
-		target release.Target
-		ver    string
-		want   string
-	}{
-		"another target of the same version is merged": {pin("bb"), windows, "1.0.0",
-			`{"p":{"file":"f","version":"1.0.0","platforms":{"linux/amd64":{"sha256":"aa"},"windows/amd64":{"sha256":"bb"}}}}`},
-		"the same target is replaced": {pin("bb"), linux, "1.0.0",
-			`{"p":{"file":"f","version":"1.0.0","platforms":{"linux/amd64":{"sha256":"bb"}}}}`},
-		"targets of an older version are dropped": {pin("bb"), windows, "1.1.0",
-			`{"p":{"file":"f","version":"1.1.0","platforms":{"windows/amd64":{"sha256":"bb"}}}}`},
-		"another plugin is kept": {map[string]release.Pin{"q": {File: "g", Sha256: "cc"}}, linux, "1.0.0",
-			`{"p":{"file":"f","version":"1.0.0","platforms":{"linux/amd64":{"sha256":"aa"}}},
-			  "q":{"file":"g","version":"1.0.0","platforms":{"linux/amd64":{"sha256":"cc"}}}}`},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), release.LockName)
-			if err := release.WriteLock(file, "1.0.0", linux, pin("aa")); err != nil {
-				t.Fatal(err)
-			}
-			if err := release.WriteLock(file, tc.ver, tc.target, tc.second); err != nil {
-				t.Fatal(err)
-			}
-			var want any
-			if err := json.Unmarshal([]byte(`{"version":1,"plugins":`+tc.want+`}`), &want); err != nil {
-				t.Fatal(err)
-			}
-			if got := readJSON(t, file); !reflect.DeepEqual(got, want) {
-				t.Errorf("\n got %v\nwant %v", got, want)
-			}
-		})
-	}
-}
-
-func TestDamagedLockIsNotGuessedAt(t *testing.T) {
-	for name, text := range map[string]string{"cut off": `{"version":1,`, "of a later layout": `{"version":2,"plugins":{}}`} {
-		t.Run(name, func(t *testing.T) {
-			file := filepath.Join(t.TempDir(), release.LockName)
-			write(t, file, text)
-			err := release.WriteLock(file, "1.0.0", release.Host(), nil)
-			if err == nil || !strings.Contains(err.Error(), "remove it and build again") {
-				t.Errorf("error %v", err)
-			}
-		})
 	}
 }

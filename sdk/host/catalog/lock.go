@@ -45,8 +45,7 @@ var sha256Digits = regexp.MustCompile(`^[0-9a-f]{64}$`)
 func ReadLock(path string) (*Lock, error) {
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s does not exist, so no plugin beside it can be trusted: "+
-			"install the product's plugins together with this file, or set IdentityMesh:PluginFolder to where they are", path)
+		return nil, &missingError{path}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the plugins' lock file: %w", err)
@@ -69,6 +68,70 @@ func ReadLock(path string) (*Lock, error) {
 		}
 	}
 	return &lock, nil
+}
+
+type missingError struct{ path string }
+
+func (e *missingError) Error() string {
+	return e.path + " does not exist, so no plugin beside it can be trusted: " +
+		"install the product's plugins together with this file, or set IdentityMesh:PluginFolder to where they are"
+}
+
+func (e *missingError) Unwrap() error { return fs.ErrNotExist }
+
+// Pin is what a lock file is to say about one plugin on one platform.
+type Pin struct {
+	// File is the name of the binary, without .exe.
+	File string
+	// Sha256 is the SHA-256 of the binary in lower-case hexadecimal digits.
+	Sha256 string
+}
+
+// UpdateLock puts the pins, by plugin, into the lock file at path, which it
+// replaces as a whole. What the file says about other platforms stays as long as
+// it is about the same version; what it says about plugins that are not given
+// stays too. A file that cannot be read is not guessed at.
+func UpdateLock(path, version, platform string, pins map[string]Pin) error {
+	lock, err := ReadLock(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		lock, err = &Lock{Version: lockVersion}, nil
+	}
+	if err != nil {
+		return fmt.Errorf("update the lock file (remove it to begin anew): %w", err)
+	}
+	if lock.Plugins == nil {
+		lock.Plugins = map[string]LockedEntry{}
+	}
+	for name, pin := range pins {
+		e, known := lock.Plugins[name]
+		if !known || e.Version != version || e.File != pin.File || e.Platforms == nil {
+			e = LockedEntry{File: pin.File, Version: version, Platforms: map[string]LockedPlatform{}}
+		}
+		e.Platforms[platform] = LockedPlatform{Sha256: pin.Sha256}
+		lock.Plugins[name] = e
+	}
+	data, err := json.MarshalIndent(lock, "", "  ")
+	if err == nil {
+		err = replace(path, append(data, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("update the lock file: %w", err)
+	}
+	return nil
+}
+
+// replace writes the file so that a reader sees either the old or the new one.
+func replace(path string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".lock-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 func (l *Lock) find(folder, name, goos, goarch string) (Plugin, error) {
