@@ -15,7 +15,7 @@ import (
 func (t *tool) doctor() *cli.Command {
 	return &cli.Command{
 		Name: "doctor", Usage: "find out what works: configuration, plugin, store and rights", ArgsUsage: " ",
-		Description: "Changes nothing in the store. Exit code 1 when a check fails; warnings do not count.",
+		Description: "Changes no secret; what is needed on first use, such as the database and its key, is made. Exit code 1 when a check fails; warnings do not count.",
 		Action:      t.runDoctor,
 	}
 }

@@ -1,6 +1,6 @@
 // Package doctor finds out what of the secret provider in force works and what
 // does not, from the configuration to the rights in the store, and says for each
-// trouble what to do next. It changes nothing in the store.
+// trouble what to do next. It changes no secret.
 //
 // Start reading at [Examine].
 package doctor
