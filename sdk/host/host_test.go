@@ -209,6 +209,9 @@ func TestWrongHashIsAStateThatNamesBothHashes(t *testing.T) {
 func TestRefusedConfigurationNamesEveryKey(t *testing.T) {
 	b := open(t, choice(`{"Refuse":true}`))
 	_, err := b.Describe(t.Context(), "secret://a")
+	if fault.Of(err) != fault.ConfigInvalid {
+		t.Errorf("the reason is %s", fault.Of(err))
+	}
 	for _, want := range []string{"Secrets:Plugins:mem:Config:Refuse", "Secrets:Plugins:mem:Config:SlowMillis", "told to refuse"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error lacks %q: %v", want, err)

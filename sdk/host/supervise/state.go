@@ -53,4 +53,6 @@ type Status struct {
 	NextTry time.Time
 	// Warnings are what the plugin said about its configuration.
 	Warnings []string
+
+	cause error // of Quarantined
 }

@@ -165,7 +165,12 @@ func (s *Supervisor) unavailable(status Status) error {
 	if status.Problem != "" {
 		text += ": " + status.Problem
 	}
-	return fault.New(fault.Unavailable, fault.SourceHost, text)
+	// A refused configuration stays one: the operator has to mend it, not wait.
+	e := fault.New(fault.Unavailable, fault.SourceHost, text)
+	if cause := (*fault.Error)(nil); status.State == Quarantined && errors.As(status.cause, &cause) {
+		e.Reason, e.Source, e.Cause = cause.Reason, cause.Source, status.cause
+	}
+	return e
 }
 
 // Stop drains and stops the plugin and returns when it is gone.
@@ -264,7 +269,7 @@ func (s *Supervisor) pause(ctx context.Context, failure error) bool {
 		return true
 	}
 	s.config.Logger.Error("plugin is quarantined until this process is restarted", telemetry.KeyPlugin, s.config.Name, telemetry.KeyError, problem)
-	s.enter(Quarantined, func(st *Status) { st.Problem, st.PID = problem, 0 })
+	s.enter(Quarantined, func(st *Status) { st.Problem, st.PID, st.cause = problem, 0, failure })
 	return false
 }
 
