@@ -33,7 +33,7 @@ type Config struct {
 	// Path of the program, and its arguments.
 	Path string
 	Args []string
-	// Env is put over the environment of this process, as KEY=value.
+	// Env is the environment, as KEY=value; nil means that of this process.
 	Env []string
 	Dir string
 	// Log is a file that both output streams are appended to; its folder exists.
@@ -70,7 +70,7 @@ func Start(c Config) (*Process, error) {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	cmd := exec.Command(c.Path, c.Args...)
-	cmd.Dir, cmd.Env = c.Dir, append(os.Environ(), c.Env...)
+	cmd.Dir, cmd.Env = c.Dir, c.Env
 	cmd.Stdout, cmd.Stderr = log, log
 	tie(cmd)
 	p := &Process{config: c, cmd: cmd, began: info.Size(), exited: make(chan struct{})}

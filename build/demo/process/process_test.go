@@ -23,7 +23,7 @@ import (
 func start(t *testing.T, script string) *process.Process {
 	t.Helper()
 	p, err := process.Start(process.Config{Name: "the shell", Path: "/bin/sh", Args: []string{"-c", script},
-		Env: []string{"WORD=ready now"}, Log: filepath.Join(t.TempDir(), "log")})
+		Env: append(os.Environ(), "WORD=ready now"), Log: filepath.Join(t.TempDir(), "log")})
 	if err != nil {
 		t.Fatal(err)
 	}

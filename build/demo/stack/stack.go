@@ -2,7 +2,8 @@
 // as processes, and the sources that the demo's connectors read.
 //
 // It starts, watches and stops; what the demo then does through the Admin API is
-// its caller's concern. Start reading at [Start].
+// its caller's concern. Start reading at [Start]; the engine follows with
+// [Stack.StartEngine].
 package stack
 
 import (
@@ -15,6 +16,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/identitymesh/identitymesh/build/demo/directory"
@@ -38,8 +41,11 @@ type Config struct {
 	// Folder holds everything that the demo writes; it is created. What an earlier
 	// demo left there is continued.
 	Folder string
-	// Listen is where the Admin API listens, with a port.
-	Listen string
+	// Listen is where the Admin API listens, and DirectoryListen the directory; a
+	// directory's port 0 takes a free one.
+	Listen, DirectoryListen string
+	// PollInterval is how often the engine looks for work; 0 is its default.
+	PollInterval time.Duration
 	// DirectoryPassword is what the demo directory accepts.
 	DirectoryPassword string
 	Now               func() time.Time
@@ -71,8 +77,8 @@ func (s *Stack) URL() string { return "http://" + s.config.Listen }
 
 func (s *Stack) dataFolder() string { return filepath.Join(s.config.Folder, "data") }
 
-// Start starts everything and returns when it is ready. When a part fails, the
-// parts that were started are stopped again.
+// Start starts everything but the engine and returns when it is ready. When a part
+// fails, the parts that were started are stopped again.
 func Start(ctx context.Context, c Config) (*Stack, error) {
 	folder, err := filepath.Abs(c.Folder)
 	if err != nil {
@@ -90,39 +96,48 @@ func (s *Stack) start(ctx context.Context) error {
 	if err := os.MkdirAll(s.LogFolder(), 0o700); err != nil {
 		return err
 	}
-	settings, err := s.writeSettings()
-	if err != nil {
+	if err := s.writeSettings(); err != nil {
 		return err
 	}
+	// Addresses come first: when another demo runs, it is left alone.
 	if err := free(ctx, s.config.Listen); err != nil {
-		return err
+		return fmt.Errorf("the address of the Admin API is not free: %w; is a demo running already? Stop what listens there, or choose another address with --listen", err)
+	}
+	var err error
+	s.Directory, err = directory.Start(ctx, directory.Config{Address: s.config.DirectoryListen, Password: s.config.DirectoryPassword,
+		Seed: seed + 1, People: People, Now: s.config.Now, Logger: s.config.Logger})
+	if err != nil {
+		return fmt.Errorf("%w; if the address is not free, stop what listens there, or choose another one with --directory-listen", err)
 	}
 	s.HR, err = hr.Open(ctx, hr.Config{Path: s.HRFile(), Seed: seed, People: People, Now: s.config.Now})
 	if err != nil {
 		return err
 	}
-	s.Directory, err = directory.Start(ctx, directory.Config{Address: "127.0.0.1:0", Password: s.config.DirectoryPassword,
-		Seed: seed + 1, People: People, Now: s.config.Now, Logger: s.config.Logger})
-	if err != nil {
-		return err
-	}
-	s.AdminAPI, err = s.program(ctx, "identitymesh-adminapi", settings, process.AnswersHTTP(s.URL()+"/"))
-	if err != nil {
-		return err
-	}
-	s.Engine, err = s.program(ctx, "identitymesh-engine", settings, process.Says("identitymesh-engine is running"))
+	s.AdminAPI, err = s.program(ctx, "identitymesh-adminapi", process.AnswersHTTP(s.URL()+"/"))
 	return err
+}
+
+// StartEngine starts the engine and returns when it is ready. It is a step of its
+// own because the engine at once does what is due, for which the sources'
+// passwords must be right.
+func (s *Stack) StartEngine(ctx context.Context) error {
+	engine, err := s.program(ctx, "identitymesh-engine", process.Says("identitymesh-engine is running"))
+	if err != nil {
+		return fmt.Errorf("start the demo: %w", err)
+	}
+	s.Engine = engine
+	return nil
 }
 
 // program starts a program and waits until it is ready. A program that is not is
 // stopped at once, because its caller does not get to know it.
-func (s *Stack) program(ctx context.Context, name, settings string, ready func(context.Context, *process.Process) error) (*process.Process, error) {
+func (s *Stack) program(ctx context.Context, name string, ready func(context.Context, *process.Process) error) (*process.Process, error) {
 	file := name
 	if runtime.GOOS == "windows" {
 		file += ".exe"
 	}
 	p, err := process.Start(process.Config{Name: name, Path: filepath.Join(s.config.Bin, file),
-		Args: []string{"--config", settings}, Dir: s.config.Folder, Log: filepath.Join(s.LogFolder(), name+".log")})
+		Args: []string{"--config", s.settingsFile()}, Env: environment(os.Environ()), Dir: s.config.Folder, Log: filepath.Join(s.LogFolder(), name+".log")})
 	if err != nil {
 		return nil, err
 	}
@@ -134,18 +149,33 @@ func (s *Stack) program(ctx context.Context, name, settings string, ready func(c
 	return p, nil
 }
 
+// environment leaves out what would change the demo's settings: whoever has
+// another secret store set up in the environment must not find the demo in it.
+func environment(all []string) []string {
+	return slices.DeleteFunc(all, func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return strings.Contains(name, "__")
+	})
+}
+
+func (s *Stack) settingsFile() string { return filepath.Join(s.config.Folder, "appsettings.json") }
+
 // writeSettings writes the configuration that both programs read.
-func (s *Stack) writeSettings() (string, error) {
+func (s *Stack) writeSettings() error {
+	engine := map[string]any{}
+	if s.config.PollInterval != 0 {
+		engine["PollInterval"] = s.config.PollInterval.String()
+	}
 	settings := map[string]any{
 		"IdentityMesh": map[string]any{"DataFolder": s.dataFolder()},
 		"AdminApi":     map[string]any{"Listen": s.config.Listen},
+		"Engine":       engine,
 	}
 	data, err := json.MarshalIndent(settings, "", "  ")
 	if err != nil {
-		return "", err
+		return err
 	}
-	file := filepath.Join(s.config.Folder, "appsettings.json")
-	return file, os.WriteFile(file, append(data, '\n'), 0o600)
+	return os.WriteFile(s.settingsFile(), append(data, '\n'), 0o600)
 }
 
 // free fails when somebody listens on the address already: without the check, the
@@ -153,7 +183,7 @@ func (s *Stack) writeSettings() (string, error) {
 func free(ctx context.Context, address string) error {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return fmt.Errorf("the address of the Admin API is not free, is a demo running already? %w", err)
+		return err
 	}
 	return listener.Close()
 }
@@ -161,12 +191,16 @@ func free(ctx context.Context, address string) error {
 // Wait returns nil when ctx ends, or earlier with the reason when a program ends
 // by itself.
 func (s *Stack) Wait(ctx context.Context) error {
+	var engine <-chan struct{}
+	if s.Engine != nil {
+		engine = s.Engine.Exited()
+	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-s.AdminAPI.Exited():
 		return s.AdminAPI.Err()
-	case <-s.Engine.Exited():
+	case <-engine:
 		return s.Engine.Err()
 	}
 }

@@ -43,7 +43,7 @@ func config(t *testing.T, engine string) stack.Config {
 		t.Fatal(err)
 	}
 	return stack.Config{Bin: programs(t, engine), Folder: filepath.Join(t.TempDir(), "var"), Listen: address,
-		DirectoryPassword: "first", Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+		DirectoryListen: "127.0.0.1:0", DirectoryPassword: "first", Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
 func TestEverythingStartsAndStops(t *testing.T) {

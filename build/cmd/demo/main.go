@@ -1,0 +1,95 @@
+// Command demo runs the whole product on this host, with demo sources: for people
+// to look at (up), or to find out by itself whether it works (smoke).
+//
+// Both are packages below build/demo. Start reading at the list in main.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/identitymesh/identitymesh/build/demo"
+	"github.com/identitymesh/identitymesh/build/demo/smoke"
+	"github.com/identitymesh/identitymesh/build/demo/up"
+	"github.com/identitymesh/identitymesh/build/workspace"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	// Who asks a second time does not want to wait for an orderly end.
+	context.AfterFunc(ctx, stop)
+	bin := &cli.StringFlag{Name: "bin", Usage: "`FOLDER` of the programs (default: bin in the repository)"}
+	app := &cli.App{
+		Name:  "demo",
+		Usage: "run IdentityMesh with demo sources",
+		Commands: []*cli.Command{
+			{Name: "up", Usage: "start everything and stay until interrupted", Action: runUp, Flags: []cli.Flag{
+				bin,
+				&cli.StringFlag{Name: "folder", Usage: "`FOLDER` for all state (default: var in the repository)"},
+				&cli.StringFlag{Name: "listen", Value: "127.0.0.1:5100", Usage: "`ADDRESS` of the Admin API"},
+				&cli.StringFlag{Name: "directory-listen", Value: "127.0.0.1:5389", Usage: "`ADDRESS` of the LDAP directory"},
+			}},
+			{Name: "smoke", Usage: "try everything on a temporary folder, with changes and failures", Action: runSmoke, Flags: []cli.Flag{bin}},
+		},
+		HideHelpCommand: true,
+		ExitErrHandler:  func(*cli.Context, error) {}, // what follows decides
+	}
+	if err := app.RunContext(ctx, os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func runUp(c *cli.Context) error {
+	bin, err := inRepository(c.String("bin"), "bin")
+	if err != nil {
+		return err
+	}
+	folder, err := inRepository(c.String("folder"), "var")
+	if err != nil {
+		return err
+	}
+	err = up.Run(c.Context, up.Config{Out: os.Stdout, Demo: demo.Config{
+		Bin: bin, Folder: folder, Listen: c.String("listen"), DirectoryListen: c.String("directory-listen"),
+		Password: rand.Text(), Interval: time.Minute, Now: time.Now, Logger: logger(),
+	}})
+	if err != nil {
+		return fmt.Errorf("up: %w", err)
+	}
+	return nil
+}
+
+func runSmoke(c *cli.Context) error {
+	bin, err := inRepository(c.String("bin"), "bin")
+	if err != nil {
+		return err
+	}
+	return smoke.Run(c.Context, smoke.Config{Bin: bin, Out: os.Stdout, Now: time.Now, NewPassword: rand.Text})
+}
+
+// inRepository returns the path, or the folder in the repository when it is empty.
+func inRepository(path, folder string) (string, error) {
+	if path != "" {
+		return path, nil
+	}
+	w, err := workspace.Find("")
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(w.Root, folder), nil
+}
+
+// logger is for what the demo's own sources have to say.
+func logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
