@@ -83,12 +83,9 @@ func decode[T any](a *API, p Payload, check func(T) diag.List) (T, error) {
 	if err := json.Unmarshal(p.bytes, &tree); err != nil {
 		return out, unparsable(err)
 	}
-	var found huma.ValidateResult
-	registry := a.huma.OpenAPI().Components.Schemas
-	huma.Validate(registry, schemaOf[T](a), huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, tree, &found)
-	items := itemsOf(found.Errors)
+	items := a.schemaProblems(schemaOf[T](a), tree)
 	if err := json.Unmarshal(p.bytes, &out); err == nil {
-		items = append(items, itemsOfDiag(check(out))...)
+		items = appendNew(items, itemsOfDiag(check(out)))
 	} else if len(items) == 0 {
 		return out, unparsable(err)
 	}
@@ -96,6 +93,38 @@ func decode[T any](a *API, p Payload, check func(T) diag.List) (T, error) {
 		return out, problem.Invalid(items...)
 	}
 	return out, nil
+}
+
+// schemaProblems returns what the schema of a body says is wrong. What is missing
+// has the path of its own key, where the framework has the path of the object.
+func (a *API) schemaProblems(ref *huma.Schema, tree any) (items []problem.Item) {
+	registry := a.huma.OpenAPI().Components.Schemas
+	schema := *registry.SchemaFromRef(ref.Ref)
+	if object, ok := tree.(map[string]any); ok {
+		for _, key := range schema.Required {
+			if _, given := object[key]; !given {
+				items = append(items, problem.Item{Path: key, Message: "required"})
+			}
+		}
+		schema.Required = nil
+	}
+	var found huma.ValidateResult
+	huma.Validate(registry, &schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, tree, &found)
+	return append(items, itemsOf(found.Errors)...)
+}
+
+// appendNew adds what is about other keys than those that have a problem already.
+func appendNew(items, more []problem.Item) []problem.Item {
+	known := map[string]bool{}
+	for _, i := range items {
+		known[i.Path] = true
+	}
+	for _, i := range more {
+		if !known[i.Path] {
+			items = append(items, i)
+		}
+	}
+	return items
 }
 
 func itemsOfDiag(list diag.List) []problem.Item {
@@ -145,6 +174,9 @@ func (a *API) toProblem(ctx huma.Context, _ string, v any) (any, error) {
 		return v, nil
 	}
 	p.RequestID = problem.RequestID(ctx.Context())
+	if wait := p.RetryAfter(); wait != "" {
+		ctx.SetHeader("Retry-After", wait)
+	}
 	return &p, nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -88,7 +87,6 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("WWW-Authenticate", `Bearer realm="IdentityMesh"`)
 	if wait := g.failures.failed(r.RemoteAddr); wait > 0 {
 		seconds := int((wait + time.Second - 1) / time.Second)
-		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 		p := problem.New(http.StatusTooManyRequests, "too-many-failed-sign-ins",
 			fmt.Sprintf("Too many requests from this address had no valid token; wait %d s or send a valid one.", seconds))
 		p.RetryAfterSeconds = seconds

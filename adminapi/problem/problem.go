@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -65,11 +66,22 @@ func (p *Problem) GetStatus() int { return p.Status }
 // ContentType returns the media type in which a problem travels.
 func (p *Problem) ContentType(string) string { return MediaType }
 
+// RetryAfter returns the header of that name, empty for none.
+func (p *Problem) RetryAfter() string {
+	if p.RetryAfterSeconds <= 0 {
+		return ""
+	}
+	return strconv.Itoa(p.RetryAfterSeconds)
+}
+
 // Write answers r with p.
 func Write(w http.ResponseWriter, r *http.Request, p *Problem) {
 	answer := *p
 	answer.RequestID = RequestID(r.Context())
 	w.Header().Set("Content-Type", MediaType)
+	if wait := p.RetryAfter(); wait != "" {
+		w.Header().Set("Retry-After", wait)
+	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(&answer) // the client left; nobody can be told
 }

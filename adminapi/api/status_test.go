@@ -1,0 +1,99 @@
+package api_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/identitymesh/identitymesh/adminapi/api"
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/host"
+	"github.com/identitymesh/identitymesh/sdk/host/facade"
+	"github.com/identitymesh/identitymesh/sdk/host/supervise"
+)
+
+func (w *world) register(role store.Role, name, provider, target string) {
+	w.t.Helper()
+	if err := w.store.Register(w.t.Context(), store.Instance{
+		Role: role, Name: name, Machine: "host", Incarnation: "1", Provider: provider, ProviderTarget: target, Started: now,
+	}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestTheStatusSaysLoudlyWhenProcessesUseDifferentSecretStores(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		engine   [2]string
+		mismatch bool
+	}{
+		{"the same store", [2]string{"AzureKeyVault", "one.vault.azure.net"}, false},
+		{"an engine that does not know its store yet", [2]string{"AzureKeyVault", ""}, false},
+		{"another vault", [2]string{"AzureKeyVault", "two.vault.azure.net"}, true},
+		{"another provider", [2]string{"DPAPI", ""}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.register(store.RoleAdminAPI, "admin", "AzureKeyVault", "one.vault.azure.net")
+			w.register(store.RoleEngine, "north", c.engine[0], c.engine[1])
+			var s api.Status
+			w.send("GET", "/api/status", "").is(t, http.StatusOK, &s)
+			if s.Mismatch != c.mismatch || (len(s.Problems) == 1) != c.mismatch || len(s.Items) != 2 || !s.Items[0].Alive {
+				t.Errorf("status %+v", s)
+			}
+			if c.mismatch && !strings.Contains(s.Problems[0], "north") {
+				t.Errorf("the problem does not name the engine: %s", s.Problems[0])
+			}
+		})
+	}
+}
+
+func TestTheStatusShowsTheProviderAsItIs(t *testing.T) {
+	w := newWorld(t)
+	w.status = host.Status{
+		Provider: "DPAPI", Why: "Vault is no provider that is known", Fallback: true, Path: "/p", SHA256: "aa", Pin: "lock",
+		Plugin: supervise.Status{
+			State: supervise.Backoff, Since: now, PID: 7, Restarts: 3, Problem: "it died", NextTry: now.Add(time.Minute),
+			Info: facade.Info{Version: "1.0.0", Capabilities: facade.Capabilities{facade.List}},
+		},
+	}
+	var s api.Status
+	w.send("GET", "/api/status", "").is(t, http.StatusOK, &s)
+	p := s.Provider
+	if p.State != "Backoff" || p.Version != "1.0.0" || p.PID != 7 || p.Restarts != 3 || p.Problem != "it died" || !p.NextTry.Equal(now.Add(time.Minute)) ||
+		!p.Fallback || p.Path != "/p" || p.SHA256 != "aa" || p.Pin != "lock" || len(p.Capabilities) != 1 {
+		t.Errorf("provider %+v", p)
+	}
+	if len(s.Problems) != 2 || !strings.Contains(s.Problems[0], "Vault is no provider") || !strings.Contains(s.Problems[1], "it died") {
+		t.Errorf("problems %q", s.Problems)
+	}
+}
+
+func TestTheProviderIsCheckedOnDemand(t *testing.T) {
+	w := newWorld(t)
+	var r api.CheckReport
+	w.send("GET", "/api/provider/check", "").is(t, http.StatusOK, &r)
+	if !r.OK || r.Target != "memory" || r.Identity != "tester" || len(r.Results) != 2 || r.Results[0].LatencySeconds != 0.001 || !r.Results[1].Skipped {
+		t.Errorf("report %+v", r)
+	}
+}
+
+func TestHealthNeedsNoSignInAndReadinessNeedsTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/healthz", "/readyz"} {
+		w.send("GET", path, "", "Authorization", "").is(t, http.StatusOK, nil)
+	}
+	_ = w.store.Close()
+	w.send("GET", "/readyz", "").problem(t, http.StatusServiceUnavailable, "database-unavailable")
+	w.send("GET", "/healthz", "").is(t, http.StatusOK, nil)
+	w.send("GET", "/api/connectors", "").problem(t, http.StatusServiceUnavailable, "database-unavailable")
+}
+
+func TestTheConnectorTypesAreThoseOfTheProduct(t *testing.T) {
+	w := newWorld(t)
+	a := w.send("GET", "/api/connector-types", "").is(t, http.StatusOK, nil)
+	if got := strings.TrimSpace(string(a.body)); got != `{"items":[{"name":"ldap"},{"name":"sql"}],"total":2}` {
+		t.Errorf("types %s", got)
+	}
+}

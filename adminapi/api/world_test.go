@@ -1,0 +1,218 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/identitymesh/identitymesh/adminapi/api"
+	"github.com/identitymesh/identitymesh/adminapi/authn"
+	"github.com/identitymesh/identitymesh/adminapi/front"
+	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/connector/builtin"
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/host"
+	"github.com/identitymesh/identitymesh/sdk/host/facade"
+	"github.com/identitymesh/identitymesh/sdk/host/supervise"
+	"github.com/identitymesh/identitymesh/sdk/plugintest"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+	"github.com/identitymesh/identitymesh/sdk/provider"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+)
+
+// now is the time in every world.
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// token signs in to every world.
+const token = "imat_test"
+
+// world is the whole Admin API but its process, with a provider behind the real
+// gRPC path and a real database.
+type world struct {
+	t       *testing.T
+	url     string
+	store   *store.Store
+	vault   *vault
+	status  host.Status
+	logs    *syncBuffer
+	replies bytes.Buffer // everything that was ever answered
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	db, err := store.Open(t.Context(), store.Config{DB: productdb.Config{DataFolder: t.TempDir()}, Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	hash := store.TokenHash{}
+	copy(hash[:], sum(token))
+	if _, err := db.AddToken(t.Context(), authn.Name, hash); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, store: db, vault: &vault{}, logs: &syncBuffer{}}
+	w.status = host.Status{Provider: "DPAPI", Why: "it is the default", Plugin: supervise.Status{State: supervise.Ready}}
+	client := plugintest.Open(t, w.vault.definition(), map[string]any{})
+	logger := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	mux := http.NewServeMux()
+	if _, err := api.New(mux, api.Config{
+		Store: db, Kinds: builtin.Kinds(), Secrets: administrator{client.V1}, Provider: administered{client.V1, w}, Operator: authn.Operator,
+		Logger: logger, Now: func() time.Time { return now }, Version: "1.2.3", TestWait: 5 * time.Second, TestPoll: 5 * time.Millisecond,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	// An hour passes between two failed sign-ins, so that none is one too many.
+	var hours atomic.Int64
+	guard := authn.NewGuard(authn.GuardConfig{Tokens: db, Logger: logger, Now: func() time.Time {
+		return now.Add(time.Duration(hours.Add(1)) * time.Hour)
+	}})
+	var ids atomic.Int64
+	server := httptest.NewServer(front.New(front.Config{
+		Mux: mux, SignIn: guard.Require, Listen: "127.0.0.1:5100", Logger: logger, Tracer: noop.NewTracerProvider(), Now: time.Now,
+		NewID: func() string { return fmt.Sprintf("request-%d", ids.Add(1)) },
+	}))
+	t.Cleanup(server.Close)
+	w.url = server.URL
+	return w
+}
+
+// answer is a response that was read.
+type answer struct {
+	*http.Response
+	body []byte
+}
+
+// send makes a signed-in request; header holds pairs.
+func (w *world) send(method, path, body string, header ...string) answer {
+	w.t.Helper()
+	request, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(header); i += 2 {
+		request.Header.Set(header[i], header[i+1])
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	fmt.Fprintln(&w.replies, response.Header, string(content))
+	return answer{response, content}
+}
+
+// is decodes an answer of that status into out, which may be nil.
+func (a answer) is(t *testing.T, status int, out any) answer {
+	t.Helper()
+	if a.StatusCode != status {
+		t.Fatalf("%s %s: status %d instead of %d: %s", a.Request.Method, a.Request.URL, a.StatusCode, status, a.body)
+	}
+	if out != nil {
+		if err := json.Unmarshal(a.body, out); err != nil {
+			t.Fatalf("%s: %v", a.body, err)
+		}
+	}
+	return a
+}
+
+// problem checks that the answer is the problem of that code and returns it.
+func (a answer) problem(t *testing.T, status int, code string) problem.Problem {
+	t.Helper()
+	var p problem.Problem
+	a.is(t, status, &p)
+	if a.Header.Get("Content-Type") != problem.MediaType || p.Type != problem.Prefix+code || p.Status != status {
+		t.Errorf("%s %s: %s %s, expected problem %s", a.Request.Method, a.Request.URL, a.Header.Get("Content-Type"), a.body, code)
+	}
+	if p.Detail == "" || p.Title == "" || p.RequestID == "" || p.RequestID != a.Header.Get(front.RequestIDHeader) {
+		t.Errorf("the problem lacks a title, a detail or the request's id: %s", a.body)
+	}
+	return p
+}
+
+// paths returns where a problem's items are.
+func paths(p problem.Problem) string {
+	var all []string
+	for _, i := range p.Errors {
+		all = append(all, i.Path)
+	}
+	return strings.Join(all, " ")
+}
+
+// administrator is what the Admin API gets of a client: no way to a value.
+type administrator struct{ v1 *facade.V1 }
+
+func (a administrator) Describe(ctx context.Context, ref secret.Ref) (secret.Metadata, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return a.v1.Describe(ctx, ref)
+}
+
+func (a administrator) List(ctx context.Context, req provider.ListRequest) (secret.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return a.v1.List(ctx, req)
+}
+
+func (a administrator) Set(ctx context.Context, req provider.SetRequest) (secret.Metadata, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return a.v1.Set(ctx, req)
+}
+
+func (a administrator) Delete(ctx context.Context, ref secret.Ref) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return a.v1.Delete(ctx, ref)
+}
+
+// administered is the provider in force; the world says how it is.
+type administered struct {
+	v1 *facade.V1
+	w  *world
+}
+
+func (a administered) Status() host.Status                       { return a.w.status }
+func (a administered) Info(context.Context) (facade.Info, error) { return a.v1.Info(), nil }
+func (a administered) Check(ctx context.Context) (provider.CheckReport, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return a.v1.Check(ctx)
+}
+
+// syncBuffer is a log that may be written concurrently.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
