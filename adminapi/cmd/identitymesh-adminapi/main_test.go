@@ -1,0 +1,158 @@
+package main_test
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestTheProgramServesKeepsSecretsAndLeaves(t *testing.T) {
+	const canary = "canary-51c7\"-value"
+	i := install(t)
+	s := i.serve()
+	if !strings.Contains(s.said, filepath.Join(i.data, "admin-token")) {
+		t.Errorf("it does not say where the token is: %q", s.said)
+	}
+	token := i.token()
+	if code, body := s.ask("imat_wrong", "GET", "/api/status", ""); code != 401 {
+		t.Errorf("a wrong token: %d %s", code, body)
+	}
+	quoted, _ := json.Marshal(canary)
+	const ref = "secret://ad/svc/password"
+	for _, step := range []struct {
+		method, path, body string
+		code               int
+		want               string
+	}{
+		{"GET", "/readyz", "", 200, "ok"},
+		{"PUT", "/api/secrets", `{"ref":"` + ref + `","value":` + string(quoted) + `}`, 200, "im-4dcca9e40db8d988ebd8f907f7449ec4"},
+		{"PUT", "/api/secrets", `{"ref":"secret://two","valueBase64":"` + base64.StdEncoding.EncodeToString([]byte(canary)) + `"}`, 200, `"usedBy":[]`},
+		{"PUT", "/api/secrets", `{"ref":"` + canary[:11] + `","value":` + string(quoted) + `}`, 422, `"path":"ref"`},
+		{"GET", "/api/secrets/describe?ref=" + ref, "", 200, `"version"`},
+		{"GET", "/api/secrets", "", 200, "secret://two"},
+		{"GET", "/api/provider/check", "", 200, `"ok":true`},
+		{"GET", "/api/status", "", 200, `"state":"Ready"`},
+		{"DELETE", "/api/secrets?ref=secret://two", "", 204, ""},
+	} {
+		if code, body := s.ask(token, step.method, step.path, step.body); code != step.code || !strings.Contains(body, step.want) {
+			t.Errorf("%s %s: %d %s", step.method, step.path, code, body)
+		}
+	}
+	s.stop()
+
+	again := i.serve()
+	if code, body := again.ask(token, "GET", "/api/secrets/describe?ref="+ref, ""); code != 200 {
+		t.Errorf("after a restart: %d %s", code, body)
+	}
+	again.stop()
+
+	texts := map[string]string{
+		"an answer": s.replies.String() + again.replies.String(), "the log": s.log.String() + again.log.String(), "stdout": s.out.String() + again.out.String(),
+	}
+	err := filepath.WalkDir(i.data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		texts[path] = string(content)
+		return err
+	})
+	if err != nil || len(texts) < 5 {
+		t.Fatalf("%d texts, %v", len(texts), err)
+	}
+	for where, text := range texts {
+		for _, form := range []string{"canary-51c7", base64.StdEncoding.EncodeToString([]byte(canary)), hex.EncodeToString([]byte("canary-51c7"))} {
+			if strings.Contains(text, form) {
+				t.Errorf("%s has the value as %q", where, form)
+			}
+		}
+		if filepath.Base(where) != "admin-token" && strings.Contains(text, token) {
+			t.Errorf("%s has the token", where)
+		}
+	}
+}
+
+func TestALostTokenIsReplacedWhileTheProgramRuns(t *testing.T) {
+	i := install(t)
+	s := i.serve()
+	old := i.token()
+	s.stop()
+	if err := os.Remove(filepath.Join(i.data, "admin-token")); err != nil {
+		t.Fatal(err)
+	}
+	s = i.serve()
+	defer s.stop()
+	if !strings.Contains(s.said, "token reset") {
+		t.Errorf("it does not say what to do: %q", s.said)
+	}
+	if code, _ := s.ask(old, "GET", "/api/connectors", ""); code != 200 {
+		t.Errorf("the kept token gets %d", code)
+	}
+	out, problems, code := i.run("token", "reset", "--config", i.config)
+	if code != 0 || !strings.Contains(out, "admin-token") || problems != "" {
+		t.Errorf("token reset: %d %q %q", code, out, problems)
+	}
+	if code, _ := s.ask(old, "GET", "/api/connectors", ""); code != 401 {
+		t.Errorf("the old token gets %d", code)
+	}
+	fresh := i.token()
+	if code, _ := s.ask(fresh, "GET", "/api/connectors", ""); code != 200 {
+		t.Errorf("the new token gets %d", code)
+	}
+	if strings.Contains(out, fresh) {
+		t.Error("the token stands on the terminal")
+	}
+}
+
+func TestACommandLineOrConfigurationThatIsWrongIsExplained(t *testing.T) {
+	i := install(t)
+	bad := filepath.Join(t.TempDir(), "bad.json")
+	if err := os.WriteFile(bad, []byte(`{"AdminApi":{"Listen":"0.0.0.0:5100"},"Engine":{"PollInterval":"often"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name      string
+		arguments []string
+		code      int
+		want      []string
+	}{
+		{"an argument", []string{"serve"}, 2, []string{`unexpected argument "serve"`}},
+		{"a flag", []string{"--nope"}, 2, []string{"-nope"}},
+		{"half a command", []string{"token"}, 2, []string{"token reset"}},
+		{"an argument of a command", []string{"token", "reset", "now"}, 2, []string{`"now"`}},
+		{"a file that is not there", []string{"--config", bad + "x"}, 1, []string{bad + "x"}},
+		{"two wrong keys", []string{"--config", bad}, 1, []string{"AdminApi:Listen", "Engine:PollInterval"}},
+		{"two wrong keys for a command", []string{"--config", bad, "token", "reset"}, 1, []string{"AdminApi:Listen", "Engine:PollInterval"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			out, problems, code := i.run(c.arguments...)
+			if code != c.code || out != "" {
+				t.Errorf("code %d, stdout %q", code, out)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(problems, want) {
+					t.Errorf("stderr lacks %q: %s", want, problems)
+				}
+			}
+		})
+	}
+	if out, _, code := i.run("--version"); code != 0 || !strings.Contains(out, "1.2.3") {
+		t.Errorf("version: %d %q", code, out)
+	}
+}
+
+func TestAnAddressInUseIsNamed(t *testing.T) {
+	i := install(t)
+	s := i.serve()
+	defer s.stop()
+	t.Setenv("AdminApi__Listen", strings.TrimPrefix(s.url, "http://"))
+	_, problems, code := i.run("--config", i.config)
+	if code != 1 || !strings.Contains(problems, "AdminApi:Listen") || !strings.Contains(problems, "in use") {
+		t.Errorf("%d %s", code, problems)
+	}
+}

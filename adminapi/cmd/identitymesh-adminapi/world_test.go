@@ -1,0 +1,213 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/host/catalog"
+)
+
+const (
+	program = "identitymesh-adminapi"
+	plugin  = "identitymesh-plugin-dpapi"
+)
+
+// built is the folder with both programs and their lock file; missing says why
+// there is none.
+var built, missing string
+
+func TestMain(m *testing.M) {
+	var err error
+	if built, err = os.MkdirTemp("", "im-admin-"); err != nil {
+		panic(err)
+	}
+	missing = build(built)
+	code := m.Run()
+	_ = os.RemoveAll(built)
+	os.Exit(code)
+}
+
+func binary(name string) string {
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(built, name)
+}
+
+func build(folder string) string {
+	for name, dir := range map[string]string{program: "../..", plugin: "../../../plugins/dpapi"} {
+		if _, err := os.Stat(dir); err != nil {
+			return fmt.Sprintf("the sources of %s are not beside this module: %v", name, err)
+		}
+		cmd := exec.Command("go", "build", "-ldflags", "-X main.version=1.2.3", "-o", binary(name), "./cmd/"+name)
+		cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Sprintf("build %s: %v\n%s", name, err, out)
+		}
+	}
+	content, err := os.ReadFile(binary(plugin))
+	if err != nil {
+		return err.Error()
+	}
+	sum := sha256.Sum256(content)
+	lock, err := json.Marshal(catalog.Lock{Version: 1, Plugins: map[string]catalog.LockedEntry{"dpapi": {
+		File: plugin, Version: "1.2.3",
+		Platforms: map[string]catalog.LockedPlatform{runtime.GOOS + "/" + runtime.GOARCH: {Sha256: hex.EncodeToString(sum[:])}},
+	}}})
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, catalog.LockFile), lock, 0o600)
+	}
+	if err != nil {
+		return "write the lock file: " + err.Error()
+	}
+	return ""
+}
+
+// installation is a data folder and the file that configures it.
+type installation struct {
+	t            *testing.T
+	data, config string
+}
+
+func install(t *testing.T) *installation {
+	t.Helper()
+	switch {
+	case missing != "" && os.Getenv("CI") == "true":
+		t.Fatal(missing)
+	case missing != "":
+		t.Skip(missing)
+	}
+	folder, err := os.MkdirTemp("", "im-") // short, for the sockets below it
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	i := &installation{t: t, data: filepath.Join(folder, "data"), config: filepath.Join(folder, "appsettings.json")}
+	settings, err := json.Marshal(map[string]any{
+		"IdentityMesh": map[string]any{"DataFolder": i.data},
+		"AdminApi":     map[string]any{"Listen": "127.0.0.1:0"},
+	})
+	if err == nil {
+		err = os.WriteFile(i.config, settings, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// run runs the program to its end.
+func (i *installation) run(arguments ...string) (stdout, stderr string, code int) {
+	i.t.Helper()
+	var out, problems bytes.Buffer
+	cmd := exec.CommandContext(i.t.Context(), binary(program), arguments...)
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	_ = cmd.Run() // the code says it
+	return out.String(), problems.String(), cmd.ProcessState.ExitCode()
+}
+
+// server is a running Admin API.
+type server struct {
+	*installation
+	cmd      *exec.Cmd
+	url      string
+	said     string // the line after the first
+	log, out *bytes.Buffer
+	replies  bytes.Buffer
+}
+
+const patience = 30 * time.Second
+
+// serve starts the Admin API and waits until it listens.
+func (i *installation) serve() *server {
+	i.t.Helper()
+	s := &server{installation: i, log: &bytes.Buffer{}, out: &bytes.Buffer{}}
+	s.cmd = exec.Command(binary(program), "--config", i.config)
+	s.cmd.Stderr = s.log
+	stdout, err := s.cmd.StdoutPipe()
+	if err == nil {
+		err = s.cmd.Start()
+	}
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	i.t.Cleanup(func() { _ = s.cmd.Process.Kill() })
+	guard := time.AfterFunc(patience, func() { _ = s.cmd.Process.Kill() })
+	defer guard.Stop()
+	lines := bufio.NewScanner(io.TeeReader(stdout, s.out))
+	lines.Scan()
+	url, ok := strings.CutPrefix(lines.Text(), "identitymesh-adminapi listening on ")
+	if !ok {
+		_ = s.cmd.Wait()
+		i.t.Fatalf("the program said %q and logged %s", lines.Text(), s.log)
+	}
+	lines.Scan()
+	s.url, s.said = url, lines.Text()
+	return s
+}
+
+// stop asks the program to leave and fails when it does not do so in time.
+func (s *server) stop() {
+	s.t.Helper()
+	if runtime.GOOS == "windows" {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+		return
+	}
+	begin := time.Now()
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		s.t.Errorf("the program left with %v: %s", err, s.log)
+	}
+	if took := time.Since(begin); took > 10*time.Second {
+		s.t.Errorf("leaving took %s", took)
+	}
+}
+
+func (i *installation) token() string {
+	i.t.Helper()
+	text, err := os.ReadFile(filepath.Join(i.data, "admin-token"))
+	if err != nil {
+		i.t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
+}
+
+// ask makes a request with the token and returns status and body.
+func (s *server) ask(token, method, path, body string) (int, string) {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", "application/json")
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	fmt.Fprintln(&s.replies, response.Header, string(content))
+	return response.StatusCode, string(content)
+}
