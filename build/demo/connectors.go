@@ -72,7 +72,7 @@ func (d *Demo) ensure(ctx context.Context, w wanted, interval time.Duration) (_ 
 		if err != nil {
 			return c, "", err
 		}
-		did += fmt.Sprintf(", with a delta every %g minutes", interval.Minutes())
+		did += fmt.Sprintf(", with a delta every %.0f s", interval.Seconds())
 	}
 	return c, did, nil
 }

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"unicode/utf16"
 )
 
@@ -68,8 +69,9 @@ func forms(value string) [][]byte {
 	}
 }
 
+// passing returns nil for a file, or a process behind one, that went away.
 func passing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return nil
 	}
 	return err

@@ -54,8 +54,8 @@ type Process struct {
 	err    error // set before exited is closed
 }
 
-// Start starts the program. On Linux it is killed when this process dies in
-// whatever way.
+// Start starts the program. On Linux and on Windows it is killed when this process
+// dies in whatever way.
 func Start(c Config) (*Process, error) {
 	if c.StopTime == 0 {
 		c.StopTime = stopTime
@@ -72,25 +72,40 @@ func Start(c Config) (*Process, error) {
 	cmd := exec.Command(c.Path, c.Args...)
 	cmd.Dir, cmd.Env = c.Dir, c.Env
 	cmd.Stdout, cmd.Stderr = log, log
-	tie(cmd)
 	p := &Process{config: c, cmd: cmd, began: info.Size(), exited: make(chan struct{})}
 	started := make(chan error, 1)
 	go func() {
 		// The death of a parent is noticed by thread, so this one stays until the
 		// program has ended.
 		runtime.LockOSThread()
-		err := cmd.Start()
+		release, err := run(cmd)
 		started <- err
 		if err != nil {
 			return
 		}
 		p.err = cmd.Wait()
+		release()
 		close(p.exited)
 	}()
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	return p, nil
+}
+
+// run starts the program so that it cannot outlive this process; release ends
+// what it left behind, where the system can do that.
+func run(cmd *exec.Cmd) (release func(), err error) {
+	tie(cmd)
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	release, err = hold(cmd.Process)
+	if err != nil {
+		_ = cmd.Process.Kill()
+		return nil, errors.Join(err, cmd.Wait())
+	}
+	return release, nil
 }
 
 // Name returns what errors call it.

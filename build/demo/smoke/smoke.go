@@ -6,7 +6,6 @@
 package smoke
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/identitymesh/identitymesh/build/demo"
@@ -39,7 +39,7 @@ type Config struct {
 type smoke struct {
 	Config
 	// said is all that was written to Out or logged by the sources.
-	said   bytes.Buffer
+	said   record
 	folder string
 	*demo.Demo
 	// passwords are all that ever were in use, the newest last.
@@ -49,7 +49,8 @@ type smoke struct {
 }
 
 // Run returns nil when everything was as it must be, after it has written the
-// verdict. The error says in its last line what was expected and what was found.
+// verdict. Else the error is one line that says what was expected and what was
+// found; Out has the details, and the files stay.
 func Run(ctx context.Context, c Config) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("expected an end within %s", limit))
 	defer cancel()
@@ -65,13 +66,17 @@ func Run(ctx context.Context, c Config) error {
 		err = errors.Join(err, s.Stop())
 	}
 	if err != nil {
-		return fmt.Errorf("the files of this run are in %s\nsmoke: FAILED: %w", folder, err)
+		line, rest, _ := strings.Cut(err.Error(), "\n")
+		if rest != "" {
+			fmt.Fprintf(c.Out, "%s\n%s\n", line, rest)
+		}
+		return fmt.Errorf("smoke: FAILED: %s (files in %s)", line, folder)
 	}
 	if err := os.RemoveAll(folder); err != nil {
 		return fmt.Errorf("smoke: %w", err)
 	}
-	fmt.Fprintf(c.Out, "smoke: ok, %d+%d people, 3 deltas and a failure as foretold, no password in the open, no process left, in %.0f s\n",
-		stack.People, stack.People, c.Now().Sub(began).Seconds())
+	fmt.Fprintf(c.Out, "smoke: ok, %d+%d people, deltas of %d, a refused password and its mending as foretold, nothing leaked, no process left, in %.0f s\n",
+		stack.People, stack.People, changed, c.Now().Sub(began).Seconds())
 	return nil
 }
 

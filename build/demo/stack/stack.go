@@ -60,7 +60,8 @@ type Stack struct {
 	// AdminAPI and Engine are the programs.
 	AdminAPI, Engine *process.Process
 
-	config Config
+	config  Config
+	sockets string
 }
 
 // HRFile returns the path of the HR database.
@@ -101,13 +102,13 @@ func (s *Stack) start(ctx context.Context) error {
 	}
 	// Addresses come first: when another demo runs, it is left alone.
 	if err := free(ctx, s.config.Listen); err != nil {
-		return fmt.Errorf("the address of the Admin API is not free: %w; is a demo running already? Stop what listens there, or choose another address with --listen", err)
+		return fmt.Errorf("the address of the Admin API is not free: %w; is a demo running already? Stop what listens there, or choose another address: bin/tools/demo up --listen ADDRESS", err)
 	}
 	var err error
 	s.Directory, err = directory.Start(ctx, directory.Config{Address: s.config.DirectoryListen, Password: s.config.DirectoryPassword,
 		Seed: seed + 1, People: People, Now: s.config.Now, Logger: s.config.Logger})
 	if err != nil {
-		return fmt.Errorf("%w; if the address is not free, stop what listens there, or choose another one with --directory-listen", err)
+		return fmt.Errorf("%w; if the address is not free, stop what listens there, or choose another one: bin/tools/demo up --directory-listen ADDRESS", err)
 	}
 	s.HR, err = hr.Open(ctx, hr.Config{Path: s.HRFile(), Seed: seed, People: People, Now: s.config.Now})
 	if err != nil {
@@ -136,8 +137,16 @@ func (s *Stack) program(ctx context.Context, name string, ready func(context.Con
 	if runtime.GOOS == "windows" {
 		file += ".exe"
 	}
+	env := environment(os.Environ())
+	sockets, err := s.socketFolder()
+	if err != nil {
+		return nil, err
+	}
+	if sockets != "" {
+		env = append(env, sockets)
+	}
 	p, err := process.Start(process.Config{Name: name, Path: filepath.Join(s.config.Bin, file),
-		Args: []string{"--config", s.settingsFile()}, Env: environment(os.Environ()), Dir: s.config.Folder, Log: filepath.Join(s.LogFolder(), name+".log")})
+		Args: []string{"--config", s.settingsFile()}, Env: env, Dir: s.config.Folder, Log: filepath.Join(s.LogFolder(), name+".log")})
 	if err != nil {
 		return nil, err
 	}
@@ -220,5 +229,5 @@ func (s *Stack) Stop() error {
 	if s.HR != nil {
 		problems = append(problems, s.HR.Close())
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, s.removeSockets())...)
 }

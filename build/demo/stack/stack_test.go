@@ -34,26 +34,47 @@ const goodEngine = "trap 'echo stopped; exit 0' TERM\necho identitymesh-engine i
 
 func config(t *testing.T, engine string) stack.Config {
 	t.Helper()
+	return stack.Config{Bin: programs(t, engine), Folder: filepath.Join(t.TempDir(), "var"), Listen: freeAddress(t),
+		DirectoryListen: "127.0.0.1:0", DirectoryPassword: "first", Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+}
+
+func start(t *testing.T, c stack.Config) *stack.Stack {
+	t.Helper()
+	s, err := stack.Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop() })
+	return s
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// taken takes the address, which must be free, until the test ends.
+func taken(t *testing.T, address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return stack.Config{Bin: programs(t, engine), Folder: filepath.Join(t.TempDir(), "var"), Listen: address,
-		DirectoryListen: "127.0.0.1:0", DirectoryPassword: "first", Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	t.Cleanup(func() { _ = listener.Close() })
 }
 
 func TestEverythingStartsAndStops(t *testing.T) {
 	c := config(t, goodEngine)
 	for range 2 { // the second time on what the first one left
-		s, err := stack.Start(t.Context(), c)
-		if err != nil {
+		s := start(t, c)
+		if err := s.StartEngine(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = s.Stop() })
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		if err := s.Wait(ctx); err != nil {
 			t.Errorf("while all runs: %v", err)
@@ -72,40 +93,70 @@ func TestEverythingStartsAndStops(t *testing.T) {
 }
 
 func TestAProgramThatDiesIsReported(t *testing.T) {
-	s, err := stack.Start(t.Context(), config(t, "echo identitymesh-engine is running\nsleep 0.3\necho the disk is full\nexit 4\n"))
-	if err != nil {
+	s := start(t, config(t, "echo identitymesh-engine is running\nsleep 0.3\necho the disk is full\nexit 4\n"))
+	if err := s.StartEngine(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Stop() })
 	if err := s.Wait(t.Context()); err == nil || !strings.Contains(err.Error(), "the disk is full") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestAStartThatFailsLeavesNothingBehind(t *testing.T) {
-	c := config(t, "echo cannot open the database >&2\nexit 1\n")
-	_, err := stack.Start(t.Context(), c)
-	if err == nil || !strings.Contains(err.Error(), "cannot open the database") {
+func TestAnEngineThatDoesNotStartIsReported(t *testing.T) {
+	s := start(t, config(t, "echo cannot open the database >&2\nexit 1\n"))
+	if err := s.StartEngine(t.Context()); err == nil || !strings.Contains(err.Error(), "cannot open the database") {
 		t.Errorf("got %v", err)
 	}
-	// The Admin API was up already; its address must be free again.
-	listener, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		t.Fatal(err)
+	if err := s.Stop(); err != nil {
+		t.Errorf("stop: %v", err)
 	}
-	_ = listener.Close()
 }
 
-func TestATakenAddressIsNamed(t *testing.T) {
+func TestAStartThatFailsLeavesNothingBehind(t *testing.T) {
 	c := config(t, goodEngine)
-	listener, err := net.Listen("tcp", c.Listen)
-	if err != nil {
+	c.DirectoryListen = freeAddress(t)
+	if err := os.WriteFile(filepath.Join(c.Bin, "identitymesh-adminapi"), []byte("#!/bin/sh\necho no configuration\nexit 1\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = listener.Close() }()
-	_, err = stack.Start(t.Context(), c)
-	if err == nil || !strings.Contains(err.Error(), "is a demo running already?") || !strings.Contains(err.Error(), c.Listen) {
+	if _, err := stack.Start(t.Context(), c); err == nil || !strings.Contains(err.Error(), "no configuration") {
 		t.Errorf("got %v", err)
+	}
+	// The directory was up already; its address must be free again.
+	taken(t, c.DirectoryListen)
+}
+
+func TestATakenAddressIsNamedWithTheNextStep(t *testing.T) {
+	for name, option := range map[string]string{"the Admin API's": "--listen", "the directory's": "--directory-listen"} {
+		t.Run(name, func(t *testing.T) {
+			c := config(t, goodEngine)
+			c.DirectoryListen = freeAddress(t)
+			address := c.Listen
+			if option == "--directory-listen" {
+				address = c.DirectoryListen
+			}
+			taken(t, address)
+			_, err := stack.Start(t.Context(), c)
+			for _, want := range []string{address, option} {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is missing in %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+// Whoever has settings for another product database or secret store in the
+// environment must not find the demo there.
+func TestSettingsInTheEnvironmentDoNotReachTheDemo(t *testing.T) {
+	t.Setenv("Secrets__Provider", "AzureKeyVault")
+	t.Setenv("IDENTITYMESH_TEST_KEPT", "kept")
+	s := start(t, config(t, "env\n"+goodEngine))
+	if err := s.StartEngine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	said, err := s.Engine.Output()
+	if err != nil || strings.Contains(string(said), "AzureKeyVault") || !strings.Contains(string(said), "IDENTITYMESH_TEST_KEPT=kept") {
+		t.Errorf("the engine's environment was %s, %v", said, err)
 	}
 }
 
