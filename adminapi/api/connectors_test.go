@@ -145,6 +145,18 @@ func TestABodyThatIsNotJSONIsRefusedWithoutRepeatingIt(t *testing.T) {
 	w.send("POST", "/api/connectors", strings.Repeat(" ", 2<<20)+"{}").problem(t, http.StatusRequestEntityTooLarge, "body-too-large")
 }
 
+func TestAProblemNeverRepeatsWhatWasSent(t *testing.T) {
+	w := newWorld(t)
+	for _, body := range []string{`{"name":"x","type":"ldap","config":{},"enabled":"c4nary"}`, `{"name":"x","type":"ldap","config":"c4nary"}`,
+		`{"name":"x","type":"c4nary","config":{"bindDn":"c4nary"}}`, `{"name":5,"type":"ldap","config":{"passwordSecretRef":"c4nary"}}`} {
+		w.send("POST", "/api/connectors", body).problem(t, http.StatusUnprocessableEntity, "invalid-input")
+	}
+	w.send("GET", "/api/runs?status=c4nary&limit=c4nary", "").problem(t, http.StatusUnprocessableEntity, "invalid-input")
+	if text := w.replies.String() + w.logs.String(); strings.Contains(text, "c4nary") {
+		t.Errorf("repeated in %s", text)
+	}
+}
+
 func TestImportedObjectsAreShownInPages(t *testing.T) {
 	w := newWorld(t)
 	c := w.connector("Directory")
