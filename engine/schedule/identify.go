@@ -2,10 +2,12 @@ package schedule
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
@@ -17,33 +19,54 @@ type Provider interface {
 	Check(ctx context.Context) (provider.CheckReport, error)
 }
 
-// identifyLimit allows a plugin to start and a cloud to answer.
-const identifyLimit = time.Minute
+const (
+	// identifyLimit allows a plugin to start and a cloud to answer.
+	identifyLimit = time.Minute
+	// identifyPause is between tries while the store does not answer.
+	identifyPause = time.Minute
+)
 
 // Identify records which secret store self uses, as soon as its plugin says so,
 // and warns loudly when a process of another role uses another one: secrets
-// would then be written to one store and read from another.
+// would then be written to one store and read from another. It tries until that
+// is known or ctx ends.
 func Identify(ctx context.Context, db *store.Store, self store.Instance, p Provider, logger *slog.Logger) {
+	for said := ""; ; {
+		err := identify(ctx, db, self, p, logger)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if err.Error() != said { // one line for each new reason
+			logger.Error("it is not known yet which secret store is in use; runs that need a secret may fail", telemetry.KeyError, err)
+			said = err.Error()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(identifyPause):
+		}
+	}
+}
+
+func identify(ctx context.Context, db *store.Store, self store.Instance, p Provider, logger *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, identifyLimit)
 	defer cancel()
 	info, err := p.Info(ctx)
 	if err != nil {
-		logger.Error("the secret provider is not available; runs that need a secret will fail", telemetry.KeyError, err)
-		return
+		return err
 	}
 	self.ProviderVersion = info.Version
-	if report, err := p.Check(ctx); err == nil {
-		self.ProviderTarget = report.Target
-	} else {
-		logger.Warn("the secret provider could not be checked", telemetry.KeyError, err)
+	report, err := p.Check(ctx)
+	if err != nil && !fault.Is(err, fault.Unsupported) {
+		return err
 	}
+	self.ProviderTarget = report.Target
 	if err := db.Register(ctx, self); err != nil {
-		logger.Warn("the secret store in use could not be recorded", telemetry.KeyError, err)
-		return
+		return fmt.Errorf("record the secret store in use: %w", err)
 	}
 	all, err := db.ListInstances(ctx)
 	if err != nil {
-		return
+		return fmt.Errorf("list the instances: %w", err)
 	}
 	for _, o := range all {
 		if Differs(self, o, time.Now()) {
@@ -52,6 +75,7 @@ func Identify(ctx context.Context, db *store.Store, self store.Instance, p Provi
 				telemetry.KeyInstance, o.Name, "role", string(o.Role))
 		}
 	}
+	return nil
 }
 
 // Differs reports whether two living instances are known to use different secret
