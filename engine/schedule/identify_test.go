@@ -21,7 +21,9 @@ type vault struct {
 	err    error
 }
 
-func (v vault) Info(context.Context) (facade.Info, error) { return facade.Info{Version: "1.2.3"}, v.err }
+func (v vault) Info(context.Context) (facade.Info, error) {
+	return facade.Info{Version: "1.2.3"}, v.err
+}
 
 func (v vault) Check(context.Context) (provider.CheckReport, error) {
 	return provider.CheckReport{Target: v.target}, v.err
