@@ -107,10 +107,14 @@ func TestDueScheduleRunsOnceAndIsMovedOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ran atomic.Int32
-	w.config.Run = func(_ context.Context, c store.Claimed) { ran.Add(1); w.finish(c) }
-	loop := schedule.New(w.config)
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
+	w.config.Run = func(_ context.Context, c store.Claimed) {
+		ran.Add(1)
+		w.finish(c)
+		time.AfterFunc(20*w.config.Poll, cancel) // time enough to run it again
+	}
+	loop := schedule.New(w.config)
 	if err := errors.Join(loop.Join(ctx), loop.Work(ctx)); err != nil {
 		t.Fatal(err)
 	}
