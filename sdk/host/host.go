@@ -36,8 +36,8 @@ const CallLimit = 30 * time.Second
 type Config struct {
 	// Choice of the plugin, from [catalog.Choose].
 	Choice catalog.Choice
-	// DataFolder has the run folder below it, unless the service manager gives
-	// one in RUNTIME_DIRECTORY.
+	// DataFolder has the folder of sockets below it, unless the service manager
+	// gives one in RUNTIME_DIRECTORY or its path is too long.
 	DataFolder string
 	// Environ is os.Environ().
 	Environ []string
@@ -88,14 +88,32 @@ func open(c Config) (*Provider, error) {
 	return p, nil
 }
 
+// runBases are the places for sockets, best first. The path of a socket is short
+// by nature, so a data folder that lies deep needs another place: one that only
+// this user can enter and nobody tidies, which the system's temporary folder is
+// not.
 func runBases(c Config) []string {
-	var bases []string
+	service, session := "", ""
 	for _, kv := range c.Environ {
-		if dir, ok := strings.CutPrefix(kv, "RUNTIME_DIRECTORY="); ok && dir != "" {
-			bases = append(bases, filepath.Join(dir, "plugins"))
+		switch key, value, _ := strings.Cut(kv, "="); key {
+		case "RUNTIME_DIRECTORY": // from systemd
+			service = value
+		case "XDG_RUNTIME_DIR":
+			session = value
 		}
 	}
-	return append(bases, filepath.Join(c.DataFolder, "run"))
+	var bases []string
+	if service != "" {
+		bases = append(bases, filepath.Join(service, "plugins"))
+	}
+	bases = append(bases, filepath.Join(c.DataFolder, "run"))
+	if session != "" {
+		bases = append(bases, filepath.Join(session, "identitymesh"))
+	}
+	if os.Geteuid() == 0 {
+		bases = append(bases, "/run/identitymesh")
+	}
+	return bases
 }
 
 // Status returns what operators see.

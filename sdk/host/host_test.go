@@ -228,6 +228,25 @@ func TestVersionThatWasNotPinnedIsRefused(t *testing.T) {
 	}
 }
 
+func TestDataFolderThatLiesDeepNeedsAnotherPlaceForSockets(t *testing.T) {
+	session := shortFolder(t)
+	deep := filepath.Join(shortFolder(t), strings.Repeat("deep", 20))
+	r, err := host.OpenResolver(host.Config{
+		Choice: choice("{}"), DataFolder: deep, Environ: []string{"XDG_RUNTIME_DIR=" + session},
+		Logger: slog.New(slog.DiscardHandler), Tracer: tracenoop.NewTracerProvider(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Get(t.Context(), "secret://test/pid", secret.Current); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(session, "identitymesh")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestProgramThatIsNoPluginIsReportedWithItsOutput(t *testing.T) {
 	c := choice("{}")
 	c.Plugin.Path = "/bin/echo"

@@ -53,6 +53,12 @@ func (s *session) Pages(ctx context.Context, q query, take func(page []entry) er
 	var readErr error
 	go func() {
 		defer close(r.out)
+		// A panic here would end the engine and every other run with it.
+		defer func() {
+			if p := recover(); p != nil {
+				readErr = errPanicked
+			}
+		}()
 		readErr = r.run(ctx)
 	}()
 	var takeErr error
@@ -68,6 +74,8 @@ func (s *session) Pages(ctx context.Context, q query, take func(page []entry) er
 	}
 	return r.summary, s.explain("search below "+q.base, readErr)
 }
+
+var errPanicked = errors.New("an entry of the answer could not be processed at all; this is a defect of the connector")
 
 // reader reads all pages of a query into out.
 type reader struct {
