@@ -28,6 +28,8 @@ const (
 	Draining State = "Draining"
 	// Stopped: it was stopped on purpose.
 	Stopped State = "Stopped"
+	// Crashed: its process died and is being cleaned up.
+	Crashed State = "Crashed"
 	// Backoff: it died or did not start; the next try is at NextTry.
 	Backoff State = "Backoff"
 	// Quarantined: it is not tried again until an operator acts, because its file

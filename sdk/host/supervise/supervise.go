@@ -222,12 +222,10 @@ func (s *Supervisor) start(ctx context.Context) (Instance, error) {
 func (s *Supervisor) serve(ctx context.Context, instance Instance) error {
 	select {
 	case <-instance.Done():
-		lines := instance.LastLines()
+		err := errors.New("its process died: " + instance.ExitText())
+		s.enter(Crashed, func(st *Status) { st.Problem, st.LastLines, st.PID = err.Error(), instance.LastLines(), 0 })
 		instance.Stop() // clean up
-		s.mu.Lock()
-		s.instance, s.status.LastLines = nil, lines
-		s.mu.Unlock()
-		return errors.New("its process died: " + instance.ExitText())
+		return err
 	case <-ctx.Done():
 	}
 	s.enter(Draining, nil)
@@ -278,8 +276,11 @@ func (s *Supervisor) enter(state State, also func(*Status)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status.State, s.status.Since, s.status.NextTry = state, s.config.Now(), time.Time{}
+	if state != Ready {
+		s.instance = nil
+	}
 	if state == Stopped {
-		s.instance, s.status.PID = nil, 0
+		s.status.PID = 0
 	}
 	if also != nil {
 		also(&s.status)

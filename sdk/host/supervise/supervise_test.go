@@ -35,6 +35,8 @@ type life struct {
 	facade  *facade.V1
 	done    chan struct{}
 	stopped bool
+	// cleanup, when set, is how long Stop takes.
+	cleanup chan struct{}
 }
 
 func (l *life) Facade() *facade.V1    { return l.facade }
@@ -43,7 +45,14 @@ func (l *life) Done() <-chan struct{} { return l.done }
 func (l *life) ExitText() string      { return "it ended with signal: killed" }
 func (l *life) LastLines() []string   { return []string{"last words"} }
 func (l *life) Warnings() []string    { return nil }
-func (l *life) Stop() bool            { l.stopped = true; return true }
+
+func (l *life) Stop() bool {
+	if l.cleanup != nil {
+		<-l.cleanup
+	}
+	l.stopped = true
+	return true
+}
 
 // world runs a supervisor on a clock that only moves when it sleeps.
 type world struct {
@@ -107,6 +116,26 @@ func TestPluginThatDiesIsStartedAgain(t *testing.T) {
 	}
 	if st := w.Status(); st.State != supervise.Ready || st.Restarts != 1 || st.PID != 42 || !first.stopped {
 		t.Errorf("status %+v", st)
+	}
+}
+
+func TestCallerWaitsWhileADeadPluginIsCleanedUp(t *testing.T) {
+	first, second := newLife(t), newLife(t)
+	first.cleanup = make(chan struct{})
+	w := newWorld(t, func(n int) (supervise.Instance, error) { return []*life{first, second}[n-1], nil })
+	if _, err := client(t, w); err != nil {
+		t.Fatal(err)
+	}
+	close(first.done)
+	for w.Status().State == supervise.Ready {
+		time.Sleep(time.Millisecond)
+	}
+	if st := w.Status(); st.State != supervise.Crashed || st.PID != 0 || !strings.Contains(st.Problem, "killed") || len(st.LastLines) != 1 {
+		t.Errorf("status %+v", st)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { close(first.cleanup) })
+	if got, err := client(t, w); err != nil || got != second.facade {
+		t.Errorf("got %v", err)
 	}
 }
 
