@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/gofrs/flock"
 )
@@ -20,6 +22,10 @@ const (
 	// terminating zero), and socketTail what is added below the folder.
 	maxSocketPath = 103
 	socketTail    = len("/plugin-dir4294967295/plugin4294967295")
+	// lockLimit bounds the wait for a process that opens a folder in the same
+	// base, which takes it milliseconds.
+	lockLimit = 5 * time.Second
+	lockPoll  = 10 * time.Millisecond
 )
 
 // Folder is one host process's private place for plugin sockets. It is locked
@@ -60,8 +66,10 @@ func openFolder(base string) (*Folder, error) {
 	// Making and sweeping exclude each other, or a sweep could take a folder
 	// that was made and not locked yet.
 	guard := flock.New(filepath.Join(base, lockName))
-	if err := guard.Lock(); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", base, err)
+	ctx, cancel := context.WithTimeout(context.Background(), lockLimit)
+	defer cancel()
+	if _, err := guard.TryLockContext(ctx, lockPoll); err != nil {
+		return nil, fmt.Errorf("wait for another process to finish with %s: %w", base, err)
 	}
 	defer guard.Close()
 	sweep(base)

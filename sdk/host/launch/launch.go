@@ -85,6 +85,7 @@ func Start(ctx context.Context, c Config) (*Process, error) {
 		process: &process{cmd: command(image), ended: make(chan struct{})},
 		log:     logline.New(logline.Config{Logger: c.Logger, Now: c.Now}),
 	}
+	p.process.readLog = p.log.Read
 	// Killing the process is what makes go-plugin's start end when ctx does.
 	unwatch := func() bool { return true }
 	p.client = plugin.NewClient(&plugin.ClientConfig{
@@ -101,8 +102,7 @@ func Start(ctx context.Context, c Config) (*Process, error) {
 			if err := p.process.start(); err != nil {
 				return nil, err
 			}
-			unwatch = context.AfterFunc(ctx, func() { _ = p.process.contain.kill() })
-			go p.log.Read(p.process.stderr)
+			unwatch = context.AfterFunc(ctx, func() { _ = p.process.kill() })
 			return p.process, nil
 		},
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: c.Folder.Path()},
@@ -180,7 +180,7 @@ func (p *Process) Stop() bool {
 // called once the process is gone.
 func (p *Process) end() {
 	if p.process.running {
-		_ = p.process.contain.kill()
+		_ = p.process.kill()
 		if !wait(p.process.ended, killWait) {
 			return // the system itself cannot end it; nothing more can be done
 		}

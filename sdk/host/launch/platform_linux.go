@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -9,7 +10,10 @@ import (
 
 const socketsAreFiles = true
 
-func openImage(path string) (*os.File, error) { return os.Open(path) }
+// openImage does not wait for the other end of what turns out to be a named pipe.
+func openImage(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+}
 
 // command runs the open file itself: the child finds it as its descriptor 3.
 func command(image *os.File) *exec.Cmd {
@@ -27,14 +31,19 @@ func command(image *os.File) *exec.Cmd {
 	return cmd
 }
 
-// containment ends a process and what it forked.
-type containment struct{ pgid int }
+// containment ends a process and what it forked into its group.
+type containment struct{ process *os.Process }
 
-func contain(p *os.Process) (containment, error) { return containment{p.Pid}, nil }
+func contain(p *os.Process) (containment, error) { return containment{p}, nil }
 
+// kill names the process beside its group, because a process can leave the group
+// that it was started in.
 func (c containment) kill() error {
-	if err := syscall.Kill(-c.pgid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
-		return fmt.Errorf("kill process group %d: %w", c.pgid, err)
+	if err := syscall.Kill(-c.process.Pid, syscall.SIGKILL); err != nil && err != syscall.ESRCH {
+		return fmt.Errorf("kill process group %d: %w", c.process.Pid, err)
+	}
+	if err := c.process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill process %d: %w", c.process.Pid, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-plugin/runner"
@@ -23,13 +24,17 @@ const pipeGrace = 500 * time.Millisecond
 // contain and watch.
 type process struct {
 	cmd     *exec.Cmd
-	stdin   *os.File // our end of the lifeline
+	readLog func(io.Reader) // takes in stderr until its end
+	stdin   *os.File        // our end of the lifeline
 	stdout  *os.File
 	stderr  *os.File
 	running bool // it was started; set before start returns
 	ended   chan struct{}
 	exit    error // set before ended is closed
+
+	mu      sync.Mutex
 	contain containment
+	over    bool // contain was released and may name something else by now
 }
 
 var _ runner.Runner = (*process)(nil)
@@ -76,13 +81,17 @@ func (p *process) start() error {
 		if err != nil {
 			return
 		}
+		read := make(chan struct{})
+		go func() { defer close(read); p.readLog(p.stderr) }()
 		p.exit = p.cmd.Wait()
-		_ = p.contain.kill() // what it left behind
+		_ = p.kill() // what it left behind
+		p.mu.Lock()
 		p.contain.release()
-		deadline := time.Now().Add(pipeGrace)
-		_ = p.stdout.SetReadDeadline(deadline)
-		_ = p.stderr.SetReadDeadline(deadline)
-		_ = p.stdin.Close()
+		p.over = true
+		p.mu.Unlock()
+		time.AfterFunc(pipeGrace, func() { closeAll(p.stdout) })
+		wait(read, pipeGrace) // what it wrote last says why it died
+		closeAll(p.stdin, p.stderr)
 		close(p.ended)
 	}()
 	if err := <-started; err != nil {
@@ -95,6 +104,17 @@ func (p *process) start() error {
 
 // hangUp closes the lifeline: a well-behaved plugin leaves.
 func (p *process) hangUp() { _ = p.stdin.Close() }
+
+// kill ends the process and what it forked, without waiting. It does nothing once
+// the process has ended.
+func (p *process) kill() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.over {
+		return nil
+	}
+	return p.contain.kill()
+}
 
 // exitText says how the process ended.
 func (p *process) exitText() string {
@@ -122,11 +142,14 @@ func (p *process) Wait(ctx context.Context) error {
 	}
 }
 
-// Kill ends the process and what it forked, and waits for its end.
+// Kill ends the process and what it forked, and waits for its end, but not for
+// ever: go-plugin sets no limit, and the system may be unable to end it.
 func (p *process) Kill(ctx context.Context) error {
-	if err := p.contain.kill(); err != nil {
+	if err := p.kill(); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, killWait)
+	defer cancel()
 	return p.Wait(ctx)
 }
 
