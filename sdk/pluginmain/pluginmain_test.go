@@ -30,6 +30,9 @@ func (r *reader) Get(ctx context.Context, ref secret.Ref, _ secret.Version) (sec
 		return secret.Secret{}, ctx.Err()
 	}
 	m, err := r.Describe(ctx, ref)
+	if ref == "secret://large" {
+		return secret.Secret{Metadata: m, Value: secret.NewValue(make([]byte, 5<<20))}, err
+	}
 	return secret.Secret{Metadata: m}, err
 }
 
@@ -104,6 +107,14 @@ func TestWhatBreaksTheContractDoesNotReachTheProvider(t *testing.T) {
 		if err == nil || w.got.Ref != "" {
 			t.Errorf("%s: %v, the provider got %q", name, err, w.got.Ref)
 		}
+	}
+}
+
+func TestValueThatTheContractCannotCarryIsToldByItsName(t *testing.T) {
+	c := plugintest.Open(t, define(&reader{}, provider.Traits{}, provider.Limits{}), nil)
+	_, err := c.Get(t.Context(), "secret://large", secret.Current)
+	if fault.Of(err) != fault.TooLarge || !strings.Contains(err.Error(), "1048576") {
+		t.Errorf("got %v", err)
 	}
 }
 

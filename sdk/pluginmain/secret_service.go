@@ -35,9 +35,14 @@ func (s *server) Get(ctx context.Context, req *pb.GetRequest) (*pb.GetResponse, 
 	if err != nil {
 		return nil, err
 	}
+	value := got.Value.Reveal()
+	if len(value) > contract.MaxValueBytes {
+		got.Value.Wipe()
+		return nil, fault.New(fault.TooLarge, fault.SourceBackend,
+			fmt.Sprintf("the value has more bytes than the contract's limit of %d", contract.MaxValueBytes))
+	}
 	// The bytes are on their way out when this returns; gRPC still needs them, so
 	// they cannot be wiped here.
-	value := got.Value.Reveal()
 	if value == nil {
 		value = []byte{}
 	}

@@ -2,9 +2,12 @@ package pluginmain
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -36,7 +39,7 @@ type server struct {
 	draining bool
 	grpc     *grpc.Server
 
-	calls sync.WaitGroup // of ours, under way
+	calls sync.WaitGroup // of ours, under way; only [server.count] adds
 }
 
 // newServer wires a definition to the services.
@@ -109,8 +112,7 @@ func (s *server) guard(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	if _, ours := info.Server.(*server); !ours {
 		return handle(ctx, req) // go-plugin's own services
 	}
-	s.calls.Add(1)
-	defer s.calls.Done()
+	defer s.count()()
 	start := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -119,6 +121,9 @@ func (s *server) guard(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 			err = fault.New(fault.Internal, fault.SourcePlugin, "the plugin panicked; its log has the stack")
 		}
 		if err != nil {
+			if untyped := (*fault.Error)(nil); !errors.As(err, &untyped) && ctx.Err() == nil {
+				s.tel.Logger.ErrorContext(ctx, "call failed with an error that is no fault", "method", info.FullMethod, "types", types(err))
+			}
 			status := wire.ToStatus(err)
 			s.tel.Logger.DebugContext(ctx, "call failed", "method", info.FullMethod,
 				telemetry.KeyReason, fault.Of(wire.FromError(status.Err())).String(), telemetry.KeyDuration, time.Since(start))
@@ -129,6 +134,28 @@ func (s *server) guard(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		return nil, fault.New(fault.Internal, fault.SourceHost, "the call has no deadline; the contract requires one")
 	}
 	return handle(ctx, req)
+}
+
+// count counts a call for as long as it lasts. One that comes while the plugin
+// drains is not waited for; it will be refused.
+func (s *server) count() (done func()) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.draining {
+		return func() {}
+	}
+	s.calls.Add(1)
+	return s.calls.Done
+}
+
+// types names what err is made of, outermost first, because nobody vouches for
+// its text.
+func types(err error) string {
+	var names []string
+	for ; err != nil; err = errors.Unwrap(err) {
+		names = append(names, fmt.Sprintf("%T", err))
+	}
+	return strings.Join(names, ": ")
 }
 
 // store returns the configured provider, or why there is none.

@@ -72,7 +72,7 @@ func ToStatus(err error) *status.Status {
 		case errors.Is(err, context.Canceled):
 			e = fault.New(fault.Cancelled, fault.SourceHost, "the caller gave up")
 		default:
-			e = fault.New(fault.Internal, fault.SourcePlugin, "the plugin failed; its log has the details")
+			e = fault.New(fault.Internal, fault.SourcePlugin, "the plugin failed with an error whose text it withholds; its log names the error's type")
 		}
 	}
 	detail := &pb.Fault{
