@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -151,7 +152,7 @@ func start(ctx context.Context, c Config, folder *launch.Folder, logger *slog.Lo
 	plugin := c.Choice.Plugin
 	process, err := launch.Start(ctx, launch.Config{
 		Name: c.Choice.Provider, Path: plugin.Path, SHA256: plugin.SHA256, Pin: plugin.Pin,
-		Environment: append(plugin.Environment, pluginmain.EnvLogLevel+"="+c.LogLevel.String()),
+		Environment: slices.Concat(plugin.Environment, []string{pluginmain.EnvLogLevel + "=" + c.LogLevel.String()}),
 		Folder:      folder, Logger: logger, Tracer: c.Tracer, Now: time.Now,
 	})
 	if err != nil {

@@ -194,6 +194,18 @@ func TestPluginSeesOnlyTheAllowedEnvironment(t *testing.T) {
 	}
 }
 
+func TestOneChoiceMayBeOpenedTwice(t *testing.T) {
+	c := choice("{}")
+	c.Plugin.Environment = append(make([]string, 0, 8), "ALLOWED=yes") // with room behind it
+	first, second := open(t, c), open(t, c)
+	if a, b := get(t, first, "secret://test/pid"), get(t, second, "secret://test/pid"); a == b {
+		t.Errorf("both are process %s", a)
+	}
+	if all := c.Plugin.Environment; all[:2][1] != "" {
+		t.Errorf("the choice's own array was written to: %q", all[:2])
+	}
+}
+
 func TestWrongHashIsAStateThatNamesBothHashes(t *testing.T) {
 	c := choice("{}")
 	c.Plugin.SHA256 = strings.Repeat("0", 64)

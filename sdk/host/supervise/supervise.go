@@ -23,7 +23,8 @@ const (
 	// shortened at random by up to a half, so that hosts do not retry in step.
 	FirstPause   = 500 * time.Millisecond
 	LongestPause = 30 * time.Second
-	// Budget failures within BudgetWindow are the end: the plugin is quarantined.
+	// Budget is how many failures within BudgetWindow are followed by another
+	// start; one more and the plugin is quarantined.
 	Budget       = 5
 	BudgetWindow = 10 * time.Minute
 	// NoticeLimit is how long a caller whose connection broke waits for the end of
