@@ -3,8 +3,6 @@ package run
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/fault"
@@ -19,7 +17,8 @@ const (
 	ReasonConfig = "CONFIG_INVALID"
 	// ReasonDatabase: the product database failed.
 	ReasonDatabase = "DATABASE"
-	// ReasonTimeout: the run took longer than Engine:RunTimeout.
+	// ReasonTimeout: the run took longer than Engine:RunTimeout, or a test longer
+	// than its own limit.
 	ReasonTimeout = "RUN_TIMEOUT"
 	// ReasonEmpty: a full import found nothing where there was something.
 	ReasonEmpty = "EMPTY_SOURCE"
@@ -50,11 +49,10 @@ func sourced(err error) error {
 
 var errPanic = &Error{Reason: ReasonDefect, Err: errors.New("the connector failed in a way it should not; the engine's log has the details")}
 
-type errTooLong struct{ limit time.Duration }
+// errTooLong is the cause with which a time limit ends a run.
+type errTooLong struct{ text string }
 
-func (e errTooLong) Error() string {
-	return fmt.Sprintf("the run took longer than Engine:RunTimeout (%s)", e.limit)
-}
+func (e errTooLong) Error() string { return e.text }
 
 // outcomeOf says how a failed run stands in the history.
 func outcomeOf(err error) store.Result {
@@ -63,7 +61,7 @@ func outcomeOf(err error) store.Result {
 	var secret *fault.Error
 	var late errTooLong
 	switch {
-	case errors.Is(err, ErrStopping), errors.Is(err, context.Canceled):
+	case errors.Is(err, ErrStopping), err == context.Canceled: // not a source that cancelled something of its own
 		result.Status, result.Reason, result.Error = store.Interrupted, store.ReasonInterrupted, ErrStopping.Error()
 	case errors.As(err, &late):
 		result.Reason = ReasonTimeout

@@ -41,13 +41,14 @@ type Config struct {
 
 // Runner does runs, each in the goroutine that calls it.
 type Runner struct {
-	config Config
-	tracer trace.Tracer
+	config    Config
+	tracer    trace.Tracer
+	testLimit time.Duration
 }
 
 // New returns a runner.
 func New(c Config) *Runner {
-	return &Runner{config: c, tracer: c.Tracer.Tracer("github.com/identitymesh/identitymesh/engine/run")}
+	return &Runner{config: c, testLimit: testLimit, tracer: c.Tracer.Tracer("github.com/identitymesh/identitymesh/engine/run")}
 }
 
 // ErrStopping is the cause with which the engine cancels its runs when it stops.
@@ -98,7 +99,7 @@ type job struct {
 // from an answer that a protocol library cannot bear, fails the run and not the
 // engine.
 func (j *job) guarded(ctx context.Context) (counts store.Counts, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, j.config.Timeout, errTooLong{j.config.Timeout})
+	ctx, cancel := context.WithTimeoutCause(ctx, j.config.Timeout, errTooLong{fmt.Sprintf("the run took longer than Engine:RunTimeout (%s)", j.config.Timeout)})
 	defer cancel()
 	ctx, stop := j.keepLease(ctx)
 	defer stop()
@@ -183,9 +184,12 @@ const testLimit = time.Minute
 
 // test connects and signs in as an import would, and imports nothing.
 func (j *job) test(ctx context.Context, c connector.Connector) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, testLimit, errTooLong{testLimit})
+	ctx, cancel := context.WithTimeoutCause(ctx, j.testLimit, errTooLong{fmt.Sprintf("the test took longer than %s", j.testLimit)})
 	defer cancel()
 	report, err := c.Test(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return cause
+	}
 	if err != nil {
 		return sourced(err)
 	}

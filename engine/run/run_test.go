@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -51,6 +52,7 @@ type system struct {
 	password string
 	report   connector.Report
 	refusal  error
+	hangs    bool // Test does
 }
 
 func (s *system) Name() string { return "fake" }
@@ -70,7 +72,13 @@ func (s *system) Open(_ json.RawMessage, values map[secret.Ref]secret.Value, _ c
 func (s *system) Get(ctx context.Context, _ secret.Ref, _ secret.Version) (secret.Secret, error) {
 	return s.get(ctx)
 }
-func (s *system) Test(context.Context) (connector.Report, error) { return s.report, s.refusal }
+func (s *system) Test(ctx context.Context) (connector.Report, error) {
+	if s.hangs {
+		<-ctx.Done()
+		return connector.Report{}, fmt.Errorf("dial: %w", ctx.Err())
+	}
+	return s.report, s.refusal
+}
 func (s *system) FullImport(ctx context.Context, emit connector.Emit) (connector.Outcome, error) {
 	return s.full(ctx, emit)
 }
@@ -340,6 +348,21 @@ func TestEndOfTheContextSaysWhy(t *testing.T) {
 		w.system.full = hang
 		w.expect(w.do(t.Context(), store.Full), store.Failed, run.ReasonTimeout, "Engine:RunTimeout", "")
 	})
+}
+
+func TestTestThatTakesTooLongSaysSo(t *testing.T) {
+	w := newWorld(t, nil)
+	w.runner.LimitTests(50 * time.Millisecond)
+	w.system.hangs = true
+	w.expect(w.do(t.Context(), store.Test), store.Failed, run.ReasonTimeout, "the test took longer than 50ms", "")
+}
+
+func TestSourceThatGivesUpByItselfIsNoStoppingEngine(t *testing.T) {
+	w := newWorld(t, nil)
+	w.system.full = func(context.Context, connector.Emit) (connector.Outcome, error) {
+		return connector.Outcome{}, fmt.Errorf("the driver abandoned its query: %w", context.Canceled)
+	}
+	w.expect(w.do(t.Context(), store.Full), store.Failed, run.ReasonSource, "abandoned its query", "")
 }
 
 func TestRunThatLostItsLeaseCommitsNothing(t *testing.T) {
