@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -26,14 +27,14 @@ const (
 	identifyPause = time.Minute
 )
 
-// Identify records which secret store self uses, as soon as its plugin says so,
-// and warns loudly when a process of another role uses another one: secrets
-// would then be written to one store and read from another. It tries until that
-// is known or ctx ends.
+// Identify records which secret store self, a registered instance, uses, as soon
+// as its plugin says so, and warns loudly when another process uses another one:
+// secrets would then be written to one store and read from another. It tries until
+// that is known, another process takes self's name, or ctx ends.
 func Identify(ctx context.Context, db *store.Store, self store.Instance, p Provider, logger *slog.Logger) {
 	for said := ""; ; {
 		err := identify(ctx, db, self, p, logger)
-		if err == nil || ctx.Err() != nil {
+		if err == nil || errors.Is(err, store.ErrReplaced) || ctx.Err() != nil {
 			return
 		}
 		if err.Error() != said { // one line for each new reason
@@ -61,6 +62,10 @@ func identify(ctx context.Context, db *store.Store, self store.Instance, p Provi
 		return err
 	}
 	self.ProviderTarget = report.Target
+	// The answer may have taken long, and registering would take the name back.
+	if err := db.Heartbeat(ctx, self.Role, self.Name, self.Incarnation); err != nil {
+		return fmt.Errorf("see who has the instance's name: %w", err)
+	}
 	if err := db.Register(ctx, self); err != nil {
 		return fmt.Errorf("record the secret store in use: %w", err)
 	}

@@ -37,6 +37,9 @@ func TestInstanceRecordsItsSecretStoreAndShoutsAboutAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.config.Self.Provider = "DPAPI"
+	if err := w.store.Register(t.Context(), w.config.Self); err != nil {
+		t.Fatal(err)
+	}
 	schedule.Identify(t.Context(), w.store, w.config.Self, vault{target: "file.db"}, slog.New(slog.NewJSONHandler(&logs, nil)))
 	all, err := w.store.ListInstances(t.Context())
 	if err != nil || len(all) != 2 || all[1].ProviderTarget != "file.db" || all[1].ProviderVersion != "1.2.3" {
@@ -56,5 +59,24 @@ func TestProviderThatDoesNotAnswerIsAskedUntilTheEnd(t *testing.T) {
 		slog.New(slog.NewJSONHandler(&logs, nil)))
 	if strings.Count(logs.String(), "no route to the vault") != 1 {
 		t.Errorf("the log says %s", logs.String())
+	}
+}
+
+func TestInstanceThatWasReplacedDoesNotTakeItsPlaceBack(t *testing.T) {
+	w := newWorld(t)
+	later := w.config.Self
+	later.Incarnation, later.Provider = "2", "DPAPI"
+	if err := w.store.Register(t.Context(), later); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	schedule.Identify(ctx, w.store, w.config.Self, vault{target: "file.db"}, w.config.Logger)
+	if ctx.Err() != nil {
+		t.Error("it goes on trying")
+	}
+	all, err := w.store.ListInstances(t.Context())
+	if err != nil || len(all) != 1 || all[0].Incarnation != "2" {
+		t.Errorf("instances %+v, %v", all, err)
 	}
 }

@@ -118,7 +118,7 @@ func (l *Loop) poll(ctx, runs context.Context) error {
 			return nil
 		case <-poll.C:
 		case <-beat.C:
-			err := l.config.Store.Heartbeat(ctx, l.config.Self.Role, l.config.Self.Name, l.config.Self.Incarnation)
+			err := l.heartbeat(ctx)
 			if errors.Is(err, store.ErrReplaced) {
 				return fmt.Errorf("instance %s: %w", l.config.Self.Name, err)
 			}
@@ -129,8 +129,18 @@ func (l *Loop) poll(ctx, runs context.Context) error {
 	}
 }
 
+// heartbeat and round wait for the database no longer than a claim lasts, so that
+// one that does not answer, as behind a dropped connection, is asked again.
+func (l *Loop) heartbeat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.config.LeaseTTL)
+	defer cancel()
+	return l.config.Store.Heartbeat(ctx, l.config.Self.Role, l.config.Self.Name, l.config.Self.Incarnation)
+}
+
 // round fires what is due and claims what is queued while there are free slots.
 func (l *Loop) round(ctx, runs context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, l.config.LeaseTTL)
+	defer cancel()
 	if err := l.fire(ctx); err != nil {
 		return err
 	}

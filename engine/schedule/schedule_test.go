@@ -1,6 +1,7 @@
 package schedule_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -166,6 +167,50 @@ func TestInstanceOfTheSameNameOnAnotherHostIsRefused(t *testing.T) {
 		t.Errorf("once the other is silent: %v", err)
 	}
 }
+
+func TestDatabaseThatDoesNotAnswerHoldsTheLoopOnlySoLong(t *testing.T) {
+	w := newWorld(t)
+	w.config.LeaseTTL = 200 * time.Millisecond
+	w.config.Run = func(context.Context, store.Claimed) {}
+	var logs lockedBuffer
+	w.config.Logger = slog.New(slog.NewJSONHandler(&logs, nil))
+	loop := schedule.New(w.config)
+	if err := loop.Join(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	// The one connection that may write is in use, and nobody gives it back.
+	stuck, err := w.store.DB().Write.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stuck.Rollback() }()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	go func() {
+		for ctx.Err() == nil && strings.Count(logs.String(), "the heartbeat failed") < 2 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		cancel()
+	}()
+	if err := loop.Work(ctx); err != nil {
+		t.Error(err)
+	}
+	if n := strings.Count(logs.String(), "the heartbeat failed"); n < 2 {
+		t.Errorf("%d heartbeats failed: %s", n, logs.String())
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+func (l *lockedBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
 func TestInstanceThatWasReplacedStops(t *testing.T) {
 	w := newWorld(t)
