@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -81,9 +82,10 @@ func serve(ctx context.Context, configFile string) error {
 	if err := loop.Join(ctx); err != nil {
 		return err
 	}
+	identify, stopIdentify := context.WithCancel(ctx)
 	identified := make(chan struct{})
-	go func() { defer close(identified); schedule.Identify(ctx, db, self, provider, logger) }()
-	defer func() { <-identified }()
+	go func() { defer close(identified); schedule.Identify(identify, db, self, provider, logger) }()
+	defer func() { stopIdentify(); <-identified }()
 
 	fmt.Printf("identitymesh-engine is running: instance %s, database %s, secrets in %s\n", self.Name, db.Target(), program.Choice.Provider)
 	err = loop.Work(ctx)
@@ -91,13 +93,14 @@ func serve(ctx context.Context, configFile string) error {
 	return err
 }
 
-// alone makes sure that no other engine on this host has the instance's name. The
-// lock goes away with the process, however that ends.
+// alone makes sure that no other engine with this data folder has the instance's
+// name, in which case makes no difference. The lock goes away with the process,
+// however that ends.
 func alone(dataFolder, instance string) (unlock func(), err error) {
 	if err := os.MkdirAll(dataFolder, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	lock := flock.New(filepath.Join(dataFolder, "engine-"+instance+".lock"))
+	lock := flock.New(filepath.Join(dataFolder, "engine-"+strings.ToLower(instance)+".lock"))
 	ok, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock the instance's name: %w", err)
