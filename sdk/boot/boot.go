@@ -47,8 +47,9 @@ type Program struct {
 	level   slog.Level
 }
 
-// Start loads everything. The error is an [*diag.InvalidError] that holds every
-// problem of the configuration at once; see [Explain]. Warnings are logged.
+// Start loads everything. A configuration that cannot be used gives a
+// [*diag.InvalidError] that holds all its problems at once; see [Explain]. Warnings
+// are logged.
 func Start(ctx context.Context, c Config) (*Program, error) {
 	executable, err := os.Executable()
 	if err != nil {
@@ -59,9 +60,6 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 		options.Folder = filepath.Dir(executable)
 	}
 	settings, problems := appsettings.Load(options)
-	if err := problems.Err(); err != nil {
-		return nil, err
-	}
 	choice, more := catalog.Choose(settings, catalog.Options{Executable: executable, Environ: c.Environ})
 	problems = append(problems, more...)
 	if err := problems.Err(); err != nil {

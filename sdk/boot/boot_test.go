@@ -47,6 +47,13 @@ func TestUnknownProviderIsWarnedOfAtEveryStart(t *testing.T) {
 	}
 }
 
+func TestProviderThatIsRefusedIsToldTogetherWithTheOtherProblems(t *testing.T) {
+	_, _, err := start(t, `{"Engine":{"PollInterval":"soon"},"Secrets":{"Provider":"Valut","Strict":true}}`, false)
+	if err == nil || !strings.Contains(err.Error(), "Engine:PollInterval") || !strings.Contains(err.Error(), "Secrets:Provider") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestQuietProgramsSayNothingWhenAllIsWell(t *testing.T) {
 	if _, logs, err := start(t, `{}`, true); err != nil || logs.Len() > 0 {
 		t.Errorf("got %v, log %s", err, logs)

@@ -97,8 +97,8 @@ func runBases(c Config) []string {
 	service, session := "", ""
 	for _, kv := range c.Environ {
 		switch key, value, _ := strings.Cut(kv, "="); key {
-		case "RUNTIME_DIRECTORY": // from systemd
-			service = value
+		case "RUNTIME_DIRECTORY": // several are separated by colons, see systemd.exec(5)
+			service, _, _ = strings.Cut(value, ":")
 		case "XDG_RUNTIME_DIR":
 			session = value
 		}

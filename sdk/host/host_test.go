@@ -262,6 +262,21 @@ func TestDataFolderThatLiesDeepNeedsAnotherPlaceForSockets(t *testing.T) {
 	}
 }
 
+func TestFirstRuntimeDirectoryOfTheServiceHoldsTheSockets(t *testing.T) {
+	service := shortFolder(t)
+	r, err := host.OpenResolver(host.Config{
+		Choice: choice("{}"), DataFolder: shortFolder(t), Environ: []string{"RUNTIME_DIRECTORY=" + service + ":/nowhere"},
+		Logger: slog.New(slog.DiscardHandler), Tracer: tracenoop.NewTracerProvider(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := os.Stat(filepath.Join(service, "plugins")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestProgramThatIsNoPluginIsReportedWithItsOutput(t *testing.T) {
 	c := choice("{}")
 	c.Plugin.Path = "/bin/echo"
