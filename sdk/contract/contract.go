@@ -42,14 +42,15 @@ const (
 	MaxNameBytes    = 4 << 10
 	MaxTags         = 50
 	MaxTagBytes     = 512
-	// MaxDiagnostics is the most that one Configure returns.
-	MaxDiagnostics = 100
+	// MaxDiagnostics is the most that one Configure returns, MaxCheckResults that
+	// one Check does.
+	MaxDiagnostics  = 100
+	MaxCheckResults = 32
 )
 
 // Waits of the plugin side.
 const (
-	// LeaveGrace is how long a plugin may finish calls after its lifeline
-	// closed or Drain was called, before it leaves regardless.
+	// LeaveGrace is how long a plugin may take to leave after its lifeline closed.
 	LeaveGrace = 2 * time.Second
 )
 

@@ -92,7 +92,7 @@ func TestNumbersOfTheSpecificationAreThoseOfTheCode(t *testing.T) {
 			"ServiceSet": contract.ServiceSet, "MaxValueBytes": contract.MaxValueBytes, "MaxMessageBytes": contract.MaxMessageBytes,
 			"MaxRefBytes": contract.MaxRefBytes, "MaxTokenBytes": contract.MaxTokenBytes, "MaxPageItems": contract.MaxPageItems,
 			"MaxTextBytes": contract.MaxTextBytes, "MaxVersionBytes": contract.MaxVersionBytes, "MaxNameBytes": contract.MaxNameBytes,
-			"MaxTags": contract.MaxTags, "MaxTagBytes": contract.MaxTagBytes, "MaxDiagnostics": contract.MaxDiagnostics,
+			"MaxTags": contract.MaxTags, "MaxTagBytes": contract.MaxTagBytes, "MaxDiagnostics": contract.MaxDiagnostics, "MaxCheckResults": contract.MaxCheckResults,
 			"LeaveGrace": contract.LeaveGrace, "WindowBytes": contract.WindowBytes,
 		},
 		"Of this host": {

@@ -100,12 +100,16 @@ func write[T any](ctx context.Context, p *Provider, call func(context.Context, *
 		return zero, err
 	}
 	v, err := call(ctx, client)
-	if connectionLost(ctx, err) {
-		err = fault.Wrap(fault.Unavailable, fault.SourcePlugin,
-			"the plugin died during the call and the change may or may not have happened; describe the secret before you try again", err)
+	switch {
+	case connectionLost(ctx, err):
+		err = fault.Wrap(fault.Unavailable, fault.SourcePlugin, "the plugin died during the call; "+outcomeUnknown, err)
+	case facade.IsViolation(err):
+		err = fault.Wrap(fault.Internal, fault.SourcePlugin, "the answer cannot be trusted; "+outcomeUnknown, err)
 	}
 	return v, p.locate(err)
 }
+
+const outcomeUnknown = "the change may or may not have happened; describe the secret before you try again"
 
 // locate turns the key that an outcome names, which the plugin knows only
 // relative to its own configuration, into one that the operator can find.

@@ -55,9 +55,11 @@ func withDefaults(l provider.Limits) provider.Limits {
 	return l
 }
 
+// toDiagnostics puts errors first, so that what exceeds the contract's limit is
+// never the one that says the plugin is not configured.
 func toDiagnostics(list diag.List) []*pb.Diagnostic {
 	var out []*pb.Diagnostic
-	for _, d := range list {
+	for _, d := range append(list.Errors(), list.Warnings()...) {
 		if len(out) == contract.MaxDiagnostics {
 			break
 		}

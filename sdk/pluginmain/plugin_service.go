@@ -49,7 +49,7 @@ func (s *server) Check(ctx context.Context, _ *pb.CheckRequest) (*pb.CheckRespon
 		return nil, err
 	}
 	out := &pb.CheckResponse{Target: report.Target, Identity: report.Identity}
-	for _, r := range report.Results {
+	for _, r := range report.Results[:min(len(report.Results), contract.MaxCheckResults)] {
 		out.Results = append(out.Results, &pb.CheckResult{
 			Name: r.Name, Ok: r.OK, Skipped: r.Skipped,
 			Message: wire.Cut(r.Message, contract.MaxTextBytes), Latency: durationpb.New(r.Latency),

@@ -166,3 +166,18 @@ func TestSecondConfigurationReplacesAndClosesTheFirst(t *testing.T) {
 		t.Errorf("closed: first %v, second %v", first.closed, second.closed)
 	}
 }
+
+func TestManyWarningsDoNotHideAnError(t *testing.T) {
+	def := define(&reader{}, provider.Traits{}, provider.Limits{})
+	def.Open = func(context.Context, provider.Environment) (*reader, diag.List) {
+		var problems diag.List
+		for range 150 {
+			problems.Warnf("Key", "is odd")
+		}
+		problems.Errorf("Other", "is wrong")
+		return nil, problems
+	}
+	if _, problems := plugintest.Try(t, def, nil); !problems.HasErrors() || len(problems) != 100 {
+		t.Errorf("%d problems, with an error: %v", len(problems), problems.HasErrors())
+	}
+}

@@ -164,7 +164,7 @@ func (s *server) store() (provider.Provider, error) {
 	defer s.mu.RUnlock()
 	switch {
 	case s.draining:
-		return nil, fault.New(fault.Unavailable, fault.SourcePlugin, "the plugin is draining and takes no new calls")
+		return nil, fault.New(fault.Unavailable, fault.SourceHost, "the plugin is draining and takes no new calls")
 	case s.provider == nil:
 		return nil, fault.New(fault.ConfigInvalid, fault.SourceHost, "the plugin has not been configured")
 	}

@@ -3,7 +3,7 @@
 // do. What is implemented is what hosts are told, so a claim cannot disagree
 // with the code.
 //
-// A provider's main calls pluginmain.Serve with a [Definition]; nothing else of
+// A provider's main calls pluginmain.Main with a [Definition]; nothing else of
 // the plugin machinery is the author's concern. Start reading at [Definition].
 //
 // # Rules for every method

@@ -106,7 +106,7 @@ func (f *V1) Check(ctx context.Context) (provider.CheckReport, error) {
 	if err != nil {
 		return provider.CheckReport{}, f.failed(err)
 	}
-	if len(got.GetResults()) > 32 {
+	if len(got.GetResults()) > contract.MaxCheckResults {
 		return provider.CheckReport{}, f.violation("Check", "more than 32 results")
 	}
 	report := provider.CheckReport{

@@ -168,7 +168,7 @@ func (s *Supervisor) unavailable(status Status) error {
 	}
 	// A refused configuration stays one: the operator has to mend it, not wait.
 	e := fault.New(fault.Unavailable, fault.SourceHost, text)
-	if cause := (*fault.Error)(nil); status.State == Quarantined && errors.As(status.cause, &cause) {
+	if cause := (*fault.Error)(nil); status.State == Quarantined && errors.As(status.cause, &cause) && cause.Reason == fault.ConfigInvalid {
 		e.Reason, e.Source, e.Cause = cause.Reason, cause.Source, status.cause
 	}
 	return e
