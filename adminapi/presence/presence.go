@@ -26,9 +26,13 @@ type Config struct {
 	Heartbeat time.Duration
 }
 
+// leaveLimit bounds the one write at the end.
+const leaveLimit = 2 * time.Second
+
 // Keep registers the instance, finds out in the background which secret store
 // its plugin uses, and shows until ctx ends that it lives. It returns once the
-// instance is registered; wait returns when everything it started has ended.
+// instance is registered; wait returns when everything it started has ended and
+// the instance is listed no longer.
 func Keep(ctx context.Context, c Config) (wait func(), err error) {
 	if err := c.Store.Register(ctx, c.Self); err != nil {
 		return nil, err
@@ -36,7 +40,20 @@ func Keep(ctx context.Context, c Config) (wait func(), err error) {
 	var running sync.WaitGroup
 	running.Go(func() { schedule.Identify(ctx, c.Store, c.Self, c.Provider, c.Logger) })
 	running.Go(func() { beat(ctx, c) })
-	return running.Wait, nil
+	return func() {
+		running.Wait()
+		leave(context.WithoutCancel(ctx), c)
+	}, nil
+}
+
+// leave takes the instance off the list at once, where silence would take
+// minutes to be noticed.
+func leave(ctx context.Context, c Config) {
+	ctx, cancel := context.WithTimeout(ctx, leaveLimit)
+	defer cancel()
+	if err := c.Store.Unregister(ctx, c.Self.Role, c.Self.Name, c.Self.Incarnation); err != nil {
+		c.Logger.Warn("the instance could not be taken off the list; it counts as alive for some minutes", telemetry.KeyError, err)
+	}
 }
 
 // beat goes on when another process has taken the name: two Admin APIs do no

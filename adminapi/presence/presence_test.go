@@ -90,4 +90,29 @@ func TestTheInstanceIsListedWithItsStoreAndShowsThatItLives(t *testing.T) {
 	}
 	cancel()
 	wait()
+	if mine().Incarnation != "2" {
+		t.Error("the other one was taken off the list")
+	}
+}
+
+func TestTheInstanceIsListedNoLongerOnceItLeft(t *testing.T) {
+	db, err := store.Open(t.Context(), store.Config{DB: productdb.Config{DataFolder: t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	wait, err := presence.Keep(ctx, presence.Config{
+		Store: db, Provider: vault{}, Logger: slog.New(slog.DiscardHandler), Heartbeat: 20 * time.Millisecond,
+		Self: store.Instance{Role: store.RoleAdminAPI, Name: "admin", Incarnation: "1", Started: time.Now()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	wait()
+	if list, err := db.ListInstances(t.Context()); err != nil || len(list) != 0 {
+		t.Errorf("instances %v, %v", list, err)
+	}
 }

@@ -74,7 +74,19 @@ func (s *Store) Heartbeat(ctx context.Context, role Role, name, incarnation stri
 	})
 }
 
-// ListInstances returns all instances by role and name, also those long gone.
+// Unregister removes the instance, which ends in order: until then, or for as long
+// as its last heartbeat counts, others take it for alive. It does nothing when
+// another process registered under its name.
+func (s *Store) Unregister(ctx context.Context, role Role, name, incarnation string) error {
+	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+		_, err := s.exec(ctx, tx, "delete instance", `DELETE FROM IM_EngineInstances
+			WHERE role = @p1 AND name_key = @p2 AND incarnation = @p3`, string(role), key(name), incarnation)
+		return err
+	})
+}
+
+// ListInstances returns all instances by role and name, also those that are long
+// gone without having unregistered.
 func (s *Store) ListInstances(ctx context.Context) (list []Instance, err error) {
 	err = s.query(ctx, s.db.Read, "list instances", func(rows *sql.Rows) error {
 		var x Instance

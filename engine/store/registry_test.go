@@ -44,6 +44,28 @@ func TestAnInstanceIsReplacedByItsNextIncarnation(t *testing.T) {
 	})
 }
 
+func TestAnInstanceThatEndsInOrderIsGoneAtOnceAndItsSuccessorStays(t *testing.T) {
+	onEach(t, func(t *testing.T, b backend) {
+		f := b.open(t)
+		x := store.Instance{Role: store.RoleEngine, Name: name(t), Incarnation: "1", Started: f.clock.now()}
+		admin := x
+		admin.Role = store.RoleAdminAPI
+		must(t, f.Register(t.Context(), x))
+		must(t, f.Register(t.Context(), admin))
+		must(t, f.Unregister(t.Context(), x.Role, strings.ToUpper(x.Name), "1"))
+		if got := f.instance(t, x.Name); got.Role != store.RoleAdminAPI {
+			t.Errorf("left is %+v", got)
+		}
+		must(t, f.Unregister(t.Context(), admin.Role, admin.Name, "1"))
+		x.Incarnation = "2"
+		must(t, f.Register(t.Context(), x))
+		must(t, f.Unregister(t.Context(), x.Role, x.Name, "1"))
+		if got := f.instance(t, x.Name); got.Incarnation != "2" {
+			t.Errorf("the successor is %+v", got)
+		}
+	})
+}
+
 // instance returns the one instance of that name.
 func (f *fixture) instance(t *testing.T, name string) (found store.Instance) {
 	t.Helper()

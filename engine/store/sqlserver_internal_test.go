@@ -156,6 +156,7 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	note("list logs", second(s.ListLogs(ctx, "run", 0, 5)))
 	note("register", s.Register(ctx, Instance{Role: RoleEngine, Name: "me", Started: someTime}))
 	note("heartbeat", s.Heartbeat(ctx, RoleEngine, "me", "1"))
+	note("unregister", s.Unregister(ctx, RoleEngine, "me", "1"))
 	note("list instances", second(s.ListInstances(ctx)))
 	note("add token", second(s.AddToken(ctx, "ann", TokenHash{})))
 	note("find token", second(s.FindToken(ctx, TokenHash{})))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -20,6 +21,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/boot"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 const (
@@ -29,6 +31,8 @@ const (
 	// Decoding makes garbage faster than anything else here, and what is alive is
 	// a few pages: collecting half as often costs little memory.
 	gcPercent = 200
+	// leaveLimit bounds the one write at the end.
+	leaveLimit = 2 * time.Second
 )
 
 // serve wires the engine's parts and runs them until ctx ends.
@@ -85,12 +89,27 @@ func serve(ctx context.Context, configFile string) error {
 	identify, stopIdentify := context.WithCancel(ctx)
 	identified := make(chan struct{})
 	go func() { defer close(identified); schedule.Identify(identify, db, self, provider, logger) }()
-	defer func() { stopIdentify(); <-identified }()
+	defer func() {
+		stopIdentify()
+		<-identified // it registers too
+		leave(context.WithoutCancel(ctx), db, self, logger)
+	}()
 
 	fmt.Printf("identitymesh-engine is running: instance %s, database %s, secrets in %s\n", self.Name, db.Target(), program.Choice.Provider)
 	err = loop.Work(ctx)
 	logger.Info("stopped")
 	return err
+}
+
+// leave takes the instance off the list at once, where silence would take
+// minutes to be noticed: until then tests of connectors would wait for it, and
+// no other host could take its name.
+func leave(ctx context.Context, db *store.Store, self store.Instance, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, leaveLimit)
+	defer cancel()
+	if err := db.Unregister(ctx, self.Role, self.Name, self.Incarnation); err != nil {
+		logger.Warn("the instance could not be taken off the list; it counts as alive for some minutes", telemetry.KeyError, err)
+	}
 }
 
 // alone makes sure that no other engine with this data folder has the instance's

@@ -32,7 +32,15 @@ func TestNamesThatDifferInCaseAreOneInstance(t *testing.T) {
 	unlock()
 }
 
-func TestReplacedEngineLeavesAlthoughItsSecretStoreNeverAnswered(t *testing.T) {
+// started is an engine that has registered as "one", without any secret store.
+type started struct {
+	db   *store.Store
+	stop context.CancelFunc
+	left chan error
+}
+
+func start(t *testing.T) started {
+	t.Helper()
 	folder, err := os.MkdirTemp("", "im-") // short, because it holds sockets
 	if err != nil {
 		t.Fatal(err)
@@ -51,19 +59,12 @@ func TestReplacedEngineLeavesAlthoughItsSecretStoreNeverAnswered(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	left := make(chan error, 1)
-	go func() { left <- serve(ctx, file) }()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		all, err := db.ListInstances(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(all) == 1 {
-			break
-		}
+	t.Cleanup(cancel)
+	s := started{db: db, stop: cancel, left: make(chan error, 1)}
+	go func() { s.left <- serve(ctx, file) }()
+	for end := time.Now().Add(20 * time.Second); len(s.instances(t)) == 0; time.Sleep(20 * time.Millisecond) {
 		select {
-		case err := <-left:
+		case err := <-s.left:
 			t.Fatalf("it did not start: %v", err)
 		default:
 		}
@@ -71,15 +72,51 @@ func TestReplacedEngineLeavesAlthoughItsSecretStoreNeverAnswered(t *testing.T) {
 			t.Fatal("it does not register")
 		}
 	}
-	if err := db.Register(ctx, store.Instance{Role: store.RoleEngine, Name: "one", Incarnation: "another", Started: time.Now()}); err != nil {
+	return s
+}
+
+func (s started) instances(t *testing.T) []store.Instance {
+	t.Helper()
+	all, err := s.db.ListInstances(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	return all
+}
+
+// end waits until the engine has left.
+func (s started) end(t *testing.T) error {
+	t.Helper()
 	select {
-	case err := <-left:
-		if !errors.Is(err, store.ErrReplaced) {
-			t.Errorf("got %v", err)
-		}
+	case err := <-s.left:
+		return err
 	case <-time.After(20 * time.Second):
 		t.Fatal("it stays, without working")
+		return nil
+	}
+}
+
+func TestReplacedEngineLeavesAlthoughItsSecretStoreNeverAnswered(t *testing.T) {
+	s := start(t)
+	other := store.Instance{Role: store.RoleEngine, Name: "one", Incarnation: "another", Started: time.Now()}
+	if err := s.db.Register(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.end(t); !errors.Is(err, store.ErrReplaced) {
+		t.Errorf("got %v", err)
+	}
+	if all := s.instances(t); len(all) != 1 || all[0].Incarnation != "another" {
+		t.Errorf("listed are %+v", all)
+	}
+}
+
+func TestEngineThatStopsInOrderIsListedNoLonger(t *testing.T) {
+	s := start(t)
+	s.stop()
+	if err := s.end(t); err != nil {
+		t.Error(err)
+	}
+	if all := s.instances(t); len(all) != 0 {
+		t.Errorf("listed are %+v", all)
 	}
 }
