@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,7 +19,25 @@ import (
 var version = "0.1.0-dev"
 
 func main() {
-	app := &cli.App{
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := app().RunContext(ctx, os.Args)
+	var usage usageError
+	switch {
+	case errors.As(err, &usage):
+		fmt.Fprintf(os.Stderr, "error: %v; see --help\n", err)
+		os.Exit(2)
+	case err != nil:
+		boot.Explain(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ error }
+
+func app() *cli.App {
+	return &cli.App{
 		Name:    "identitymesh-engine",
 		Usage:   "import identities from connected systems, each from its watermark",
 		Version: version,
@@ -29,17 +48,13 @@ func main() {
 		},
 		HideHelpCommand: true,
 		ArgsUsage:       " ",
+		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		ExitErrHandler:  func(*cli.Context, error) {}, // main decides
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return cli.Exit(fmt.Sprintf("unexpected argument %q; see --help", c.Args().First()), 2)
+				return usageError{fmt.Errorf("unexpected argument %q", c.Args().First())}
 			}
 			return serve(c.Context, c.String("config"))
 		},
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := app.RunContext(ctx, os.Args); err != nil {
-		boot.Explain(os.Stderr, err)
-		os.Exit(1)
 	}
 }
