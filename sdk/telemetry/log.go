@@ -29,14 +29,27 @@ const (
 )
 
 // NewLogger returns a logger that writes JSON lines, or text lines for people,
-// and adds the ids of the context's span to each.
+// and adds the ids of the context's span to each. Both forms write a duration
+// with its unit, as 1.5s.
 func NewLogger(w io.Writer, level slog.Level, text bool) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
-	var h slog.Handler = slog.NewJSONHandler(w, options)
+	var h slog.Handler
 	if text {
 		h = slog.NewTextHandler(w, options)
+	} else {
+		options.ReplaceAttr = spellDuration
+		h = slog.NewJSONHandler(w, options)
 	}
 	return slog.New(traceHandler{h})
+}
+
+// spellDuration replaces slog's bare number of nanoseconds, which no reader of a
+// log can tell from any other unit.
+func spellDuration(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
 }
 
 // traceHandler adds trace and span id to records logged within a span.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/codes"
@@ -118,6 +119,20 @@ func TestLinesWithinASpanCarryItsIDs(t *testing.T) {
 	within, outside, _ := strings.Cut(out.String(), "\n")
 	if !strings.Contains(within, span.SpanContext().TraceID().String()) || strings.Contains(outside, "trace_id") {
 		t.Errorf("got %s and %s", within, outside)
+	}
+}
+
+func TestDurationsHaveTheirUnit(t *testing.T) {
+	for name, text := range map[string]bool{"in JSON": false, "in text": true} {
+		t.Run(name, func(t *testing.T) {
+			var out bytes.Buffer
+			telemetry.NewLogger(&out, slog.LevelInfo, text).With("pause", 2*time.Second).WithGroup("g").
+				Info("x", telemetry.KeyDuration, 1500*time.Millisecond, "n", 7)
+			line := strings.NewReplacer(`"`, "", ":", "=").Replace(out.String())
+			if !strings.Contains(line, "pause=2s") || !strings.Contains(line, "duration=1.5s") || !strings.Contains(line, "n=7") {
+				t.Errorf("got %s", out.String())
+			}
+		})
 	}
 }
 
