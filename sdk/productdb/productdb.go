@@ -19,6 +19,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -77,7 +78,11 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	case text == "" && cfg.DataFolder == "":
 		return nil, configError("neither a connection string nor a data folder is set")
 	case text == "":
-		return openSQLite(ctx, cfg, cfg.DataFolder, FileName)
+		db, err := openSQLite(ctx, cfg, cfg.DataFolder, FileName)
+		if err != nil {
+			return nil, fmt.Errorf("%w (see IdentityMesh:DataFolder)", err)
+		}
+		return db, nil
 	case isPath:
 		return openSQLitePath(ctx, cfg, strings.TrimSpace(path))
 	}

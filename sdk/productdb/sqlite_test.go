@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -64,6 +65,21 @@ func TestTheEmbeddedDatabaseIsForItsOwnerOnly(t *testing.T) {
 		if got := info.Mode().Perm(); got != want {
 			t.Errorf("%s: %o, want %o", name, got, want)
 		}
+	}
+}
+
+func TestAFolderThatCannotBeUsedIsNamedWithItsKey(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d, err := productdb.Open(t.Context(), productdb.Config{DataFolder: file})
+	if err == nil {
+		_ = d.Close()
+		t.Fatal("a file served as the data folder")
+	}
+	if !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "IdentityMesh:DataFolder") {
+		t.Errorf("got %v", err)
 	}
 }
 
