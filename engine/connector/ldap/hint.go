@@ -1,12 +1,17 @@
 package ldap
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"strings"
 
 	goldap "github.com/go-ldap/ldap/v3"
 )
+
+// notTLS is the next step when a server hangs up on a TLS handshake, or answers
+// it in another language.
+const notTLS = `check that this port speaks TLS from the start: 636 usually does, 389 needs security "starttls"`
 
 // hint returns the next step for an error, in brackets after the directory's own
 // words, or nothing.
@@ -20,11 +25,14 @@ func hint(err error) string {
 func nextStep(err error) string {
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
+	var noTLS tls.RecordHeaderError
 	switch {
 	case errors.As(err, &unknown):
 		return "set tls:caFile to the certificate of the authority that signed the server's"
 	case errors.As(err, &name):
 		return "set tls:serverName to the name in the server's certificate"
+	case errors.As(err, &noTLS):
+		return notTLS
 	}
 	var e *goldap.Error
 	if !errors.As(err, &e) {

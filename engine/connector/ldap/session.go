@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -67,6 +68,9 @@ func dial(ctx context.Context, cfg *settings) (*session, error) {
 		if err != nil {
 			s.detach()
 			_ = plain.Close()
+			if errors.Is(err, io.EOF) {
+				err = fmt.Errorf("TLS handshake: %w (%s)", err, notTLS)
+			}
 			return fail(err)
 		}
 		transport = secured

@@ -122,7 +122,7 @@ func TestConnectionsAreSecuredAndVerified(t *testing.T) {
 		"ldaps refuses another name":              {ldaps.with("tls", settings{"caFile": srv.CAFile, "serverName": "other.test"}), []string{"other.test", "tls:serverName"}},
 		"a missing authority file is named":       {ldaps.with("tls", settings{"caFile": "/nowhere/ca.pem"}), []string{"tls:caFile", "/nowhere/ca.pem"}},
 		"an authority file without certificate":   {ldaps.with("tls", settings{"caFile": other}), []string{"holds no certificate"}},
-		"TLS spoken to the plain port":            {ldaps.with("port", srv.Port), []string{"connect to ldaps://" + srv.Host}},
+		"TLS spoken to the plain port":            {ldaps.with("port", srv.Port), []string{"connect to ldaps://" + srv.Host, "TLS handshake", "starttls"}},
 		"a base that does not exist is not empty": {ldaps.with("baseDn", "ou=nobody,"+ldaptest.Suffix), []string{"No Such Object", "ou=nobody"}},
 		"nobody listens":                          {ldaps.with("port", 1), []string{"connection refused", srv.Host + ":1"}},
 		"a name that does not exist":              {ldaps.with("host", "nobody.invalid"), []string{"nobody.invalid"}},
