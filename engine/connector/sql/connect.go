@@ -79,9 +79,20 @@ func (c *Connector) connect(ctx context.Context) (*session, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		_ = db.Close()
-		return nil, newConnectError("connect to "+system, err)
+		return nil, newConnectError("connect to "+system+c.credential(), err)
 	}
 	return &session{db: db, conn: conn, system: system}, nil
+}
+
+// credential names the secret that signs in, for errors.
+func (c *Connector) credential() string {
+	switch {
+	case c.cfg.passwordRef != "":
+		return fmt.Sprintf(" with the password of %s", c.cfg.passwordRef)
+	case c.cfg.connectionRef != "":
+		return fmt.Sprintf(" with the connection string in %s", c.cfg.connectionRef)
+	}
+	return ""
 }
 
 func (c *Connector) endpoint() (endpoint, error) {

@@ -98,7 +98,7 @@ func TestARefusedPasswordKeepsTheServersWordsAndShowsNone(t *testing.T) {
 			_, testErr := c.Test(t.Context())
 			for _, err := range []error{r.err, testErr} {
 				if err == nil || !strings.Contains(err.Error(), words) ||
-					!strings.HasPrefix(err.Error(), "connect to "+driver+" "+s.server.Address()+"/"+s.user+": ") {
+					!strings.HasPrefix(err.Error(), "connect to "+driver+" "+s.server.Address()+"/"+s.user+" with the password of "+passwordRef+": ") {
 					t.Fatal(err)
 				}
 				if all := fmt.Sprintf("%v %+v %#v", err, err, err) + log.String(); strings.Contains(all, wrong) {
