@@ -93,7 +93,7 @@ func protectorFault(err error) error {
 		}
 	}
 	out := fault.Wrap(reason, fault.SourceConfig, "", err)
-	out.ConfigPath = "IdentityMesh:" + keyDataFolder
+	out.ConfigPath = keyDataFolder // relative to our configuration; the host puts the section before it
 	return out
 }
 

@@ -2,6 +2,7 @@ package dpapi_test
 
 import (
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/sdk/host/launch"
@@ -95,6 +97,30 @@ func TestTheRealBinaryServesTwoHostsThatStartOnAnEmptyFolder(t *testing.T) {
 	}
 	if text := logs.String(); !strings.Contains(text, "secret set") || strings.Contains(text, canary) {
 		t.Errorf("the host's log is %s", text)
+	}
+}
+
+func TestTheHostNamesTheKeyOfTheFolderAsOperatorsKnowIt(t *testing.T) {
+	folder, err := os.MkdirTemp("", "im-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	// Others may enter it, so it cannot keep a key.
+	if err := os.Mkdir(filepath.Join(folder, "keys"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cfg := buildPlugin(t, folder)
+	cfg.Logger = slog.New(slog.DiscardHandler)
+	admin, err := host.OpenAdministrator(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = admin.Close() })
+	_, err = admin.Set(t.Context(), provider.SetRequest{Ref: ref, Value: secret.NewValue([]byte("v"))})
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Reason != fault.AccessDenied || f.ConfigPath != "IdentityMesh:DataFolder" {
+		t.Errorf("got %v, which names %+v", err, f)
 	}
 }
 
