@@ -82,9 +82,8 @@ func block50(call func() error) (float64, error) {
 	return median(times), nil
 }
 
-// benchPlugin starts the SDK's test plugin, which answers from memory, so that
-// the hop alone is measured. Its value is written through a second door of the
-// same process's environment reference.
+// benchPlugin starts the SDK's test plugin, which answers the returned ref from
+// memory, so that the hop alone is measured.
 func benchPlugin(ctx context.Context, e Env) (*host.Resolver, secret.Ref, error) {
 	binary := filepath.Join(e.Dir, "memplugin")
 	if err := goBuild(ctx, binary, "github.com/identitymesh/identitymesh/sdk/host/internal/memplugin"); err != nil {

@@ -105,3 +105,26 @@ func Explain(w io.Writer, err error) {
 		fmt.Fprintf(w, "  %s\n", d)
 	}
 }
+
+// UsageError is a command line that cannot be understood.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error that says what is wrong with it.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Exit explains how a program ended, on w, and returns its exit code: 0 for nil,
+// 2 for a [*UsageError], 1 for anything else.
+func Exit(w io.Writer, err error) int {
+	var usage *UsageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &usage):
+		fmt.Fprintf(w, "error: %v; see --help\n", err)
+		return 2
+	}
+	Explain(w, err)
+	return 1
+}

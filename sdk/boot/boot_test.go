@@ -75,3 +75,24 @@ func TestEveryProblemIsExplainedOnALineOfItsOwn(t *testing.T) {
 		t.Errorf("got %q", out.String())
 	}
 }
+
+func TestExitCodeTellsMisuseFromFailure(t *testing.T) {
+	cases := []struct {
+		name string
+		err  error
+		code int
+		said string
+	}{
+		{"an orderly end", nil, 0, ""},
+		{"a failure", errors.New("disk full"), 1, "error: disk full\n"},
+		{"a wrong command line", &boot.UsageError{Err: errors.New("no such option")}, 2, "error: no such option; see --help\n"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			var out bytes.Buffer
+			if code := boot.Exit(&out, c.err); code != c.code || out.String() != c.said {
+				t.Errorf("got %d and %q", code, out.String())
+			}
+		})
+	}
+}

@@ -20,28 +20,17 @@ var version = "0.1.0-dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := app().RunContext(ctx, os.Args)
-	var usage usageError
-	switch {
-	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "error: %v; see --help\n", err)
-		os.Exit(2)
-	case err != nil:
-		boot.Explain(os.Stderr, err)
-		os.Exit(1)
-	}
+	stop()
+	os.Exit(boot.Exit(os.Stderr, err))
 }
-
-// usageError is a command line that cannot be understood.
-type usageError struct{ error }
 
 func app() *cli.App {
 	config := &cli.StringFlag{Name: "config", Usage: "appsettings.json to read `FILE` (default: the one beside this program)"}
-	onUsage := func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
+	onUsage := func(_ *cli.Context, err error, _ bool) error { return &boot.UsageError{Err: err} }
 	noArguments := func(c *cli.Context) error {
 		if c.Args().Present() {
-			return usageError{fmt.Errorf("unexpected argument %q", c.Args().First())}
+			return &boot.UsageError{Err: fmt.Errorf("unexpected argument %q", c.Args().First())}
 		}
 		return nil
 	}
@@ -71,7 +60,7 @@ func app() *cli.App {
 				if err := noArguments(c); err != nil {
 					return err
 				}
-				return usageError{errors.New("what about the token? The only command is: token reset")}
+				return &boot.UsageError{Err: errors.New("what about the token? The only command is: token reset")}
 			},
 			Subcommands: []*cli.Command{{
 				Name:  "reset",

@@ -108,9 +108,6 @@ func run(cmd *exec.Cmd) (release func(), err error) {
 	return release, nil
 }
 
-// Name returns what errors call it.
-func (p *Process) Name() string { return p.config.Name }
-
 // PID returns its process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 

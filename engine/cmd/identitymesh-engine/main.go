@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -20,21 +19,10 @@ var version = "0.1.0-dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := app().RunContext(ctx, os.Args)
-	var usage usageError
-	switch {
-	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "error: %v; see --help\n", err)
-		os.Exit(2)
-	case err != nil:
-		boot.Explain(os.Stderr, err)
-		os.Exit(1)
-	}
+	stop()
+	os.Exit(boot.Exit(os.Stderr, err))
 }
-
-// usageError is a command line that cannot be understood.
-type usageError struct{ error }
 
 func app() *cli.App {
 	return &cli.App{
@@ -48,11 +36,11 @@ func app() *cli.App {
 		},
 		HideHelpCommand: true,
 		ArgsUsage:       " ",
-		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usageError{err} },
+		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return &boot.UsageError{Err: err} },
 		ExitErrHandler:  func(*cli.Context, error) {}, // main decides
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return usageError{fmt.Errorf("unexpected argument %q", c.Args().First())}
+				return &boot.UsageError{Err: fmt.Errorf("unexpected argument %q", c.Args().First())}
 			}
 			return serve(c.Context, c.String("config"))
 		},
