@@ -218,7 +218,9 @@ func (j *job) read(ctx context.Context, c connector.Connector) (store.Counts, er
 	if err != nil {
 		return store.Counts{}, err
 	}
-	outcome, err := c.FullImport(ctx, stage(imp))
+	// A full import begins at the oldest entry: its checkpoints would take an
+	// existing watermark back, and if it broke off, all would be read again.
+	outcome, err := c.FullImport(ctx, stage(imp, imp.Since() == ""))
 	if err != nil {
 		return store.Counts{}, sourced(err)
 	}
@@ -253,7 +255,7 @@ func (j *job) delta(ctx context.Context, c connector.Connector) (_ store.Counts,
 	if imp.Since() == "" {
 		return store.Counts{}, "nothing was imported yet", nil
 	}
-	outcome, err := c.DeltaImport(ctx, imp.Since(), stage(imp))
+	outcome, err := c.DeltaImport(ctx, imp.Since(), stage(imp, true))
 	if why, full := connector.FullRequired(err); full {
 		return store.Counts{}, why, nil
 	}
@@ -272,9 +274,12 @@ func (j *job) importConfig(full bool) store.ImportConfig {
 	return c
 }
 
-// stage hands pages to the import.
-func stage(imp *store.Import) connector.Emit {
+// stage hands pages to the import, with or without their checkpoints.
+func stage(imp *store.Import, checkpoints bool) connector.Emit {
 	return func(ctx context.Context, p connector.Page) error {
+		if !checkpoints {
+			p.Checkpoint = ""
+		}
 		_, err := imp.Stage(ctx, store.Batch{Objects: p.Objects, Gone: p.Gone, Rejected: p.Rejected, Checkpoint: p.Checkpoint})
 		if err != nil {
 			return &Error{Reason: ReasonDatabase, Err: fmt.Errorf("stage a page: %w", err)}
