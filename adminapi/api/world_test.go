@@ -68,7 +68,7 @@ func newWorld(t *testing.T) *world {
 	logger := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	mux := http.NewServeMux()
 	if _, err := api.New(mux, api.Config{
-		Store: db, Kinds: builtin.Kinds(), Secrets: administrator{client.V1}, Provider: administered{client.V1, w}, Operator: authn.Operator,
+		Store: db, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Operator: authn.Operator,
 		Logger: logger, Now: func() time.Time { return now }, Version: "1.2.3", TestWait: 5 * time.Second, TestPoll: 5 * time.Millisecond,
 	}); err != nil {
 		t.Fatal(err)
@@ -159,44 +159,44 @@ func paths(p problem.Problem) string {
 }
 
 // administrator is what the Admin API gets of a client: no way to a value.
-type administrator struct{ v1 *facade.V1 }
+type administrator struct{ plugin facade.Plugin }
 
 func (a administrator) Describe(ctx context.Context, ref secret.Ref) (secret.Metadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return a.v1.Describe(ctx, ref)
+	return a.plugin.Describe(ctx, ref)
 }
 
 func (a administrator) List(ctx context.Context, req provider.ListRequest) (secret.Page, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return a.v1.List(ctx, req)
+	return a.plugin.List(ctx, req)
 }
 
 func (a administrator) Set(ctx context.Context, req provider.SetRequest) (secret.Metadata, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return a.v1.Set(ctx, req)
+	return a.plugin.Set(ctx, req)
 }
 
 func (a administrator) Delete(ctx context.Context, ref secret.Ref) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return a.v1.Delete(ctx, ref)
+	return a.plugin.Delete(ctx, ref)
 }
 
 // administered is the provider in force; the world says how it is.
 type administered struct {
-	v1 *facade.V1
+	plugin facade.Plugin
 	w  *world
 }
 
 func (a administered) Status() host.Status                       { return a.w.status }
-func (a administered) Info(context.Context) (facade.Info, error) { return a.v1.Info(), nil }
+func (a administered) Info(context.Context) (facade.Info, error) { return a.plugin.Info(), nil }
 func (a administered) Check(ctx context.Context) (provider.CheckReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	return a.v1.Check(ctx)
+	return a.plugin.Check(ctx)
 }
 
 // syncBuffer is a log that may be written concurrently.

@@ -18,7 +18,6 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
@@ -46,6 +45,8 @@ type Config struct {
 	LogLevel slog.Level
 	Logger   *slog.Logger
 	Tracer   trace.TracerProvider
+	// Majors of the contract to speak; nil means [facade.Served].
+	Majors []facade.Major
 }
 
 // Provider is the provider in force with its plugin's process. Its methods may
@@ -72,6 +73,9 @@ func open(c Config) (*Provider, error) {
 	folder, err := launch.OpenFolder(runBases(c)...)
 	if err != nil {
 		return nil, err
+	}
+	if c.Majors == nil {
+		c.Majors = facade.Served()
 	}
 	p := &Provider{choice: c.Choice, folder: folder}
 	name := c.Choice.Provider
@@ -138,7 +142,7 @@ func (p *Provider) Info(ctx context.Context) (facade.Info, error) {
 
 // Check asks the plugin what works right now.
 func (p *Provider) Check(ctx context.Context) (provider.CheckReport, error) {
-	return read(ctx, p, func(ctx context.Context, f *facade.V1) (provider.CheckReport, error) { return f.Check(ctx) })
+	return read(ctx, p, func(ctx context.Context, f facade.Plugin) (provider.CheckReport, error) { return f.Check(ctx) })
 }
 
 // Close drains and stops the plugin, in bounded time.
@@ -153,7 +157,7 @@ func start(ctx context.Context, c Config, folder *launch.Folder, logger *slog.Lo
 	process, err := launch.Start(ctx, launch.Config{
 		Name: c.Choice.Provider, Path: plugin.Path, SHA256: plugin.SHA256, Pin: plugin.Pin,
 		Environment: slices.Concat(plugin.Environment, []string{pluginmain.EnvLogLevel + "=" + c.LogLevel.String()}),
-		Folder:      folder, Logger: logger, Tracer: c.Tracer, Now: time.Now,
+		Folder:      folder, Logger: logger, Tracer: c.Tracer, Now: time.Now, Majors: numbers(c.Majors),
 	})
 	if err != nil {
 		var wrong *launch.HashError
@@ -163,25 +167,40 @@ func start(ctx context.Context, c Config, folder *launch.Folder, logger *slog.Lo
 		return nil, err
 	}
 	i := &instance{Process: process}
-	if err := i.configure(ctx, plugin, logger); err != nil {
+	if err := i.configure(ctx, c.Majors, plugin, logger); err != nil {
 		process.Stop()
 		return nil, err
 	}
 	return i, nil
 }
 
+func numbers(majors []facade.Major) []int {
+	var out []int
+	for _, m := range majors {
+		out = append(out, m.Number)
+	}
+	return out
+}
+
 // instance is a process that was configured.
 type instance struct {
 	*launch.Process
-	facade   *facade.V1
+	facade   facade.Plugin
 	warnings []string
 }
 
-func (i *instance) Facade() *facade.V1 { return i.facade }
-func (i *instance) Warnings() []string { return i.warnings }
+func (i *instance) Facade() facade.Plugin { return i.facade }
+func (i *instance) Warnings() []string    { return i.warnings }
 
-func (i *instance) configure(ctx context.Context, plugin catalog.Plugin, logger *slog.Logger) error {
-	f, err := facade.OpenV1(ctx, i.Conn())
+func (i *instance) configure(ctx context.Context, majors []facade.Major, plugin catalog.Plugin, logger *slog.Logger) error {
+	n := slices.IndexFunc(majors, func(m facade.Major) bool { return m.Number == i.Major() })
+	if n < 0 {
+		return fmt.Errorf("the plugin at %s chose major %d of the contract, which was not offered", plugin.Path, i.Major())
+	}
+	if ends := majors[n].Ends; ends != "" {
+		logger.Warn("plugin speaks an older major of the contract", "major", i.Major(), "served_until", ends)
+	}
+	f, err := majors[n].Open(ctx, i.Conn())
 	if err != nil {
 		return err
 	}
@@ -192,7 +211,7 @@ func (i *instance) configure(ctx context.Context, plugin catalog.Plugin, logger 
 	}
 	if plugin.Version != "" && info.Version != plugin.Version {
 		return &supervise.Permanent{Err: fmt.Errorf("plugin %s at %s reports version %s, but %s asks for %s (contract %d.%d)",
-			info.Name, plugin.Path, info.Version, plugin.Pin, plugin.Version, contract.Major, info.Minor)}
+			info.Name, plugin.Path, info.Version, plugin.Pin, plugin.Version, info.Major, info.Minor)}
 	}
 	problems, err := f.Configure(ctx, plugin.Config.Reveal())
 	if err != nil {

@@ -26,7 +26,7 @@ func OpenResolver(c Config) (*Resolver, error) {
 // Get returns a value, the newest one for [secret.Current], never from a cache.
 // The caller wipes it. The error is an [*fault.Error].
 func (r *Resolver) Get(ctx context.Context, ref secret.Ref, version secret.Version) (secret.Secret, error) {
-	return read(ctx, r.Provider, func(ctx context.Context, f *facade.V1) (secret.Secret, error) { return f.Get(ctx, ref, version) })
+	return read(ctx, r.Provider, func(ctx context.Context, f facade.Plugin) (secret.Secret, error) { return f.Get(ctx, ref, version) })
 }
 
 // Administrator changes secrets and shows what may be shown. It has no way to a
@@ -45,12 +45,12 @@ func OpenAdministrator(c Config) (*Administrator, error) {
 
 // Set stores a value; the caller wipes it afterwards.
 func (a *Administrator) Set(ctx context.Context, req provider.SetRequest) (secret.Metadata, error) {
-	return write(ctx, a.Provider, func(ctx context.Context, f *facade.V1) (secret.Metadata, error) { return f.Set(ctx, req) })
+	return write(ctx, a.Provider, func(ctx context.Context, f facade.Plugin) (secret.Metadata, error) { return f.Set(ctx, req) })
 }
 
 // Delete removes a secret.
 func (a *Administrator) Delete(ctx context.Context, ref secret.Ref) error {
-	_, err := write(ctx, a.Provider, func(ctx context.Context, f *facade.V1) (struct{}, error) {
+	_, err := write(ctx, a.Provider, func(ctx context.Context, f facade.Plugin) (struct{}, error) {
 		return struct{}{}, f.Delete(ctx, ref)
 	})
 	return err
@@ -61,17 +61,17 @@ type metadata struct{ *Provider }
 
 // Describe returns the metadata of the current version.
 func (m *metadata) Describe(ctx context.Context, ref secret.Ref) (secret.Metadata, error) {
-	return read(ctx, m.Provider, func(ctx context.Context, f *facade.V1) (secret.Metadata, error) { return f.Describe(ctx, ref) })
+	return read(ctx, m.Provider, func(ctx context.Context, f facade.Plugin) (secret.Metadata, error) { return f.Describe(ctx, ref) })
 }
 
 // List returns a page of the store's secrets.
 func (m *metadata) List(ctx context.Context, req provider.ListRequest) (secret.Page, error) {
-	return read(ctx, m.Provider, func(ctx context.Context, f *facade.V1) (secret.Page, error) { return f.List(ctx, req) })
+	return read(ctx, m.Provider, func(ctx context.Context, f facade.Plugin) (secret.Page, error) { return f.List(ctx, req) })
 }
 
 // read makes a call that changes nothing. When the plugin dies under it, it is
 // made once more on the plugin's next process, within the same deadline.
-func read[T any](ctx context.Context, p *Provider, call func(context.Context, *facade.V1) (T, error)) (T, error) {
+func read[T any](ctx context.Context, p *Provider, call func(context.Context, facade.Plugin) (T, error)) (T, error) {
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	var zero T
@@ -91,7 +91,7 @@ func read[T any](ctx context.Context, p *Provider, call func(context.Context, *f
 
 // write makes a call that changes the store. It is never made again: when the
 // plugin dies under it nobody knows whether it happened.
-func write[T any](ctx context.Context, p *Provider, call func(context.Context, *facade.V1) (T, error)) (T, error) {
+func write[T any](ctx context.Context, p *Provider, call func(context.Context, facade.Plugin) (T, error)) (T, error) {
 	ctx, cancel := limit(ctx)
 	defer cancel()
 	client, err := p.supervisor.Client(ctx)

@@ -67,10 +67,11 @@ func NewServer[P provider.Provider](def provider.Definition[P], tel *telemetry.T
 	return &Server{newServer(def, tel)}
 }
 
-// GRPC returns a gRPC server that behaves as the plugin's process does, but for
-// transport security.
-func (s *Server) GRPC() *grpc.Server {
-	g := s.server.newGRPC(nil)
+// GRPC returns a gRPC server that behaves as the plugin's process does. Transport
+// security, and whatever a test wants to stand before the services, are in
+// options.
+func (s *Server) GRPC(options ...grpc.ServerOption) *grpc.Server {
+	g := s.server.newGRPC(options)
 	s.server.register(g)
 	return g
 }

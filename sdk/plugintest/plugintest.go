@@ -27,7 +27,7 @@ import (
 
 // Client is a host's view of the provider under test.
 type Client struct {
-	*facade.V1
+	facade.Plugin
 	// Warnings that the provider gave for its configuration.
 	Warnings diag.List
 }
@@ -82,7 +82,7 @@ func TryLogging[P provider.Provider](t testing.TB, def provider.Definition[P], c
 	if err != nil {
 		t.Fatalf("configure the provider: %v", err)
 	}
-	return &Client{V1: v1, Warnings: problems.Warnings()}, problems
+	return &Client{Plugin: v1, Warnings: problems.Warnings()}, problems
 }
 
 // callTimeout is generous: it only keeps a hanging provider from hanging the test.

@@ -16,8 +16,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/provider"
 )
 
-// V1 speaks major 1 of the contract. Its methods may be called concurrently and
-// need a context with a deadline. Their errors are [*fault.Error].
+// V1 speaks major 1 of the contract.
 type V1 struct {
 	plugin   pb.PluginClient
 	metadata pb.SecretMetadataClient
@@ -25,6 +24,8 @@ type V1 struct {
 	write    pb.SecretWriteClient
 	info     Info
 }
+
+var _ Plugin = (*V1)(nil)
 
 // OpenV1 asks the plugin at conn who it is and returns its facade.
 func OpenV1(ctx context.Context, conn grpc.ClientConnInterface) (*V1, error) {

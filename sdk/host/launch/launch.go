@@ -36,6 +36,8 @@ type Config struct {
 	Tracer trace.TracerProvider
 	// Now is the clock of the log's rate limit.
 	Now func() time.Time
+	// Majors of the contract that the plugin may choose from.
+	Majors []int
 }
 
 // Waits when a process is stopped, each after the one before: for the plugin to
@@ -90,7 +92,7 @@ func Start(ctx context.Context, c Config) (*Process, error) {
 	unwatch := func() bool { return true }
 	p.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: contract.CookieKey, MagicCookieValue: contract.CookieValue},
-		VersionedPlugins: map[int]plugin.PluginSet{contract.Major: {contract.ServiceSet: &nothing{}}},
+		VersionedPlugins: offer(c.Majors),
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
 		AutoMTLS:         true,
 		SkipHostEnv:      true,
@@ -152,6 +154,9 @@ func (p *Process) startError(path string, err error) error {
 // Conn is the connection to the plugin. Its messages are limited as the contract
 // says.
 func (p *Process) Conn() grpc.ClientConnInterface { return p.conn }
+
+// Major of the contract that the plugin chose.
+func (p *Process) Major() int { return p.client.NegotiatedVersion() }
 
 // PID of the process.
 func (p *Process) PID() int { return p.process.cmd.Process.Pid }
@@ -219,6 +224,14 @@ func startLimit(ctx context.Context) time.Duration {
 		return max(time.Until(deadline), time.Millisecond)
 	}
 	return time.Minute
+}
+
+func offer(majors []int) map[int]plugin.PluginSet {
+	offered := map[int]plugin.PluginSet{}
+	for _, major := range majors {
+		offered[major] = plugin.PluginSet{contract.ServiceSet: &nothing{}}
+	}
+	return offered
 }
 
 // nothing satisfies go-plugin, whose dispensing we do not use: the services are

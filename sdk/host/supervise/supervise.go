@@ -37,7 +37,7 @@ const (
 // Instance is one running, configured plugin.
 type Instance interface {
 	// Facade speaks to the plugin.
-	Facade() *facade.V1
+	Facade() facade.Plugin
 	// PID is its process.
 	PID() int
 	// Done is closed when the process has ended.
@@ -117,12 +117,14 @@ func (s *Supervisor) Status() Status {
 // started, at most until ctx ends, and fails at once when there will be none.
 // The error is an [*fault.Error] UNAVAILABLE that says what is wrong with the
 // plugin.
-func (s *Supervisor) Client(ctx context.Context) (*facade.V1, error) { return s.ClientAfter(ctx, nil) }
+func (s *Supervisor) Client(ctx context.Context) (facade.Plugin, error) {
+	return s.ClientAfter(ctx, nil)
+}
 
 // ClientAfter is [Supervisor.Client] for a caller whose connection through lost
 // broke: the end of that process may not have been noticed yet, so it waits a
 // moment for another one.
-func (s *Supervisor) ClientAfter(ctx context.Context, lost *facade.V1) (*facade.V1, error) {
+func (s *Supervisor) ClientAfter(ctx context.Context, lost facade.Plugin) (facade.Plugin, error) {
 	var patience *time.Timer
 	for {
 		s.mu.Lock()

@@ -32,14 +32,14 @@ func (empty) Get(context.Context, secret.Ref, secret.Version) (secret.Secret, er
 
 // life is an instance whose end the test decides.
 type life struct {
-	facade  *facade.V1
+	facade  facade.Plugin
 	done    chan struct{}
 	stopped bool
 	// cleanup, when set, is how long Stop takes.
 	cleanup chan struct{}
 }
 
-func (l *life) Facade() *facade.V1    { return l.facade }
+func (l *life) Facade() facade.Plugin { return l.facade }
 func (l *life) PID() int              { return 42 }
 func (l *life) Done() <-chan struct{} { return l.done }
 func (l *life) ExitText() string      { return "it ended with signal: killed" }
@@ -88,7 +88,7 @@ func newWorld(t *testing.T, start func(n int) (supervise.Instance, error)) *worl
 	return w
 }
 
-func client(t *testing.T, w *world) (*facade.V1, error) {
+func client(t *testing.T, w *world) (facade.Plugin, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -100,7 +100,7 @@ func newLife(t *testing.T) *life {
 		Name: "empty", Version: "1.0.0",
 		Open: func(context.Context, provider.Environment) (empty, diag.List) { return empty{}, nil },
 	}, struct{}{})
-	return &life{facade: c.V1, done: make(chan struct{})}
+	return &life{facade: c.Plugin, done: make(chan struct{})}
 }
 
 func TestPluginThatDiesIsStartedAgain(t *testing.T) {
