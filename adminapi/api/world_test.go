@@ -188,7 +188,7 @@ func (a administrator) Delete(ctx context.Context, ref secret.Ref) error {
 // administered is the provider in force; the world says how it is.
 type administered struct {
 	plugin facade.Plugin
-	w  *world
+	w      *world
 }
 
 func (a administered) Status() host.Status                       { return a.w.status }
