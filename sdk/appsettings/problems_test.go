@@ -56,7 +56,7 @@ func TestBadInputIsAnErrorThatNamesTheKey(t *testing.T) {
 		{"Secrets:Plugins:acme", func(_, value string) string { return secrets("Plugins", `{"acme":`+value+`}`) }, []string{`1`, `"x"`, `[]`}},
 		{"Secrets:Plugins:a:b", func(_, value string) string { return secrets("Plugins", `{"a:b":`+value+`}`) }, []string{`{}`}},
 		{"Secrets:Plugins:acme:Path", plugin, []string{`1`, `""`, `null`, `{}`, `["x"]`, `"a\u0000b"`}},
-		{"Secrets:Plugins:acme:Sha256", plugin, []string{`1`, `""`, `null`, `{}`, `"abc"`, `"` + hash + `0"`, `"` + hash[1:] + `g"`}},
+		{"Secrets:Plugins:acme:Sha256", plugin, []string{`1`, `[]`, `"abc"`, `"` + hash + `0"`, `"` + hash[1:] + `g"`}},
 		{"Secrets:Plugins:acme:Version", plugin, []string{`1.2`, `{}`, `[]`}},
 		{"Secrets:Plugins:acme:Environment", plugin, []string{`1`, `"PATH"`, `{"PATH":"x"}`}},
 		{"Secrets:Plugins:acme:Config", plugin, []string{`1`, `"x"`, `[]`, `true`}},
@@ -110,7 +110,7 @@ func TestAllProblemsComeAtOnce(t *testing.T) {
 	}`), "Engine__RunTimeout=soon")
 	want := []string{"AdminApi:Listen", "Engine:MaxConcurrentRuns", "Engine:PollInterval", "Engine:RunTimeout",
 		"IdentityMesh:DataFolder", "IdentityMesh:InstanceName", "IdentityMesh:Retention:RunHistoryDays", "Logging:Level",
-		"Secrets:Plugins:a:Path", "Secrets:Plugins:a:Sha256", "Secrets:Plugins:b:Path", "Secrets:Plugins:b:Sha256",
+		"Secrets:Plugins:a:Path", "Secrets:Plugins:b:Path", "Secrets:Plugins:b:Sha256",
 		"Secrets:Provider", "Secrets:Strict"}
 	if got := paths(diags.Errors()); !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)

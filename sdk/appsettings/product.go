@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -117,6 +118,7 @@ func (r *reader) secrets(s *section) Secrets {
 
 var (
 	sha256Pattern   = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	platformPattern = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+$`)
 	variablePattern = regexp.MustCompile(`^[^=\x00-\x1f\x7f]+$`)
 )
 
@@ -137,17 +139,56 @@ func (r *reader) plugin(name string, s *section) Plugin {
 	if !s.node.member("Path").isSet() {
 		r.diags.Errorf(s.at("Path"), "required: the file of the plugin's program")
 	}
-	if n := s.text("Sha256", false); n != nil {
-		if p.Sha256 = fold(n.text); !sha256Pattern.MatchString(p.Sha256) {
-			r.fail(n, s.at("Sha256"), "expected 64 hexadecimal digits, found %s", quote(n))
-		}
-	} else if !s.node.member("Sha256").isSet() {
-		r.diags.Errorf(s.at("Sha256"), "required: the SHA-256 of the file at Path, 64 hexadecimal digits")
-	}
+	p.Sha256 = s.fileHash("Sha256", name)
 	if n := s.node.member("Config"); n.isSet() && n.kind != kindObject {
 		r.fail(n, s.at("Config"), "expected an object, found %s", n.kind)
 	}
 	return p
+}
+
+// fileHash reads a SHA-256, or an object with one for each platform, and returns
+// the one of this platform. Without one the plugin's file is not trusted, which
+// is a matter of that plugin alone and no reason to refuse the configuration.
+func (s *section) fileHash(name, plugin string) string {
+	if n := s.node.member(name); n == nil || n.kind != kindObject {
+		if n := s.text(name, false); n != nil {
+			return s.digits(name, n)
+		}
+		if !n.isSet() {
+			s.diags.Warnf(s.at(name), "not set, so the file at Path is not trusted and will not be started; "+
+				"if it is the one you trust, run: secretscli plugin lock %s", plugin)
+		}
+		return ""
+	}
+	platforms := s.sub(name)
+	hash := ""
+	for _, m := range platforms.node.members {
+		if !platformPattern.MatchString(m.name) {
+			s.fail(m, platforms.at(m.name), "expected a platform such as %s", thisPlatform)
+			continue
+		}
+		if n := platforms.text(m.name, false); n != nil {
+			if digits := platforms.digits(m.name, n); m.name == thisPlatform {
+				hash = digits
+			}
+		}
+	}
+	if !platforms.node.member(thisPlatform).isSet() {
+		s.diags.Warnf(s.at(name), "it has no entry for %s, so the file at Path is not trusted and will not be started; "+
+			"if it is the one you trust, run: secretscli plugin lock %s", thisPlatform, plugin)
+	}
+	return hash
+}
+
+// thisPlatform is how the hashes of plugins' files name where we run.
+const thisPlatform = runtime.GOOS + "/" + runtime.GOARCH
+
+func (s *section) digits(name string, n *node) string {
+	hash := fold(n.text)
+	if !sha256Pattern.MatchString(hash) {
+		s.fail(n, s.at(name), "expected 64 hexadecimal digits, found %s", quote(n))
+	}
+	return hash
 }
 
 func (r *reader) adminAPI(s *section) AdminAPI {

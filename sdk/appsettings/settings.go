@@ -69,7 +69,8 @@ type Plugin struct {
 	Name string
 	// Path is absolute.
 	Path string
-	// Sha256 has 64 lowercase hexadecimal digits.
+	// Sha256 of the file on this platform in 64 lowercase hexadecimal digits; empty
+	// when nobody vouches for it, and then it must not be started.
 	Sha256 string
 	// Version is the version that the plugin must report; empty for any.
 	Version string

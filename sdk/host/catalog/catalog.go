@@ -8,6 +8,7 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -55,6 +56,8 @@ type Choice struct {
 	Provider string
 	// Why in one sentence, for doctor, logs and the UI.
 	Why string
+	// Shipped is true for a plugin that comes with the product.
+	Shipped bool
 	// Fallback is true when the configured name is unknown and DPAPI serves in
 	// its place.
 	Fallback bool
@@ -80,63 +83,82 @@ type Options struct {
 // must not start.
 func Choose(s *appsettings.Settings, o Options) (Choice, diag.List) {
 	var problems diag.List
-	folder := s.Product.PluginFolder
-	if folder == "" {
-		folder = filepath.Dir(o.Executable)
-	}
-	configured := s.Secrets.Provider
+	configured := strings.TrimSpace(s.Secrets.Provider)
 	origin := s.Origin("Secrets:Provider")
-	switch {
-	case strings.TrimSpace(configured) == "":
-		return dpapi(s, o, folder, "Secrets:Provider is not set, so the default is used"), problems
-	case strings.EqualFold(configured, DPAPI):
-		return dpapi(s, o, folder, fmt.Sprintf("Secrets:Provider is %s (%s)", DPAPI, origin)), problems
-	case strings.EqualFold(configured, AzureKeyVault):
-		problems.Append("", s.Secrets.KeyVaultProblems)
-		c := Choice{Provider: AzureKeyVault, Why: fmt.Sprintf("Secrets:Provider is %s (%s)", AzureKeyVault, origin)}
-		c.Plugin, c.Problem = shipped(folder, pluginKeyVault)
-		c.Plugin.Config, c.Plugin.ConfigPath = s.Secrets.KeyVault, "Secrets:KeyVault"
-		c.Plugin.Environment = allowed(o.Environ, forEveryPlugin, forKeyVault)
+	all := All(s, o)
+	if configured == "" {
+		all[0].Why = "Secrets:Provider is not set, so the default is used"
+		return all[0], problems
+	}
+	for _, c := range all {
+		if !strings.EqualFold(c.Provider, configured) {
+			continue
+		}
+		c.Why = fmt.Sprintf("Secrets:Provider is %s (%s)", c.Provider, origin)
+		if !c.Shipped {
+			c.Why += ", an entry of Secrets:Plugins"
+		}
+		if c.Provider == AzureKeyVault {
+			problems.Append("", s.Secrets.KeyVaultProblems)
+		}
 		return c, problems
 	}
-	for name, p := range s.Secrets.Plugins {
-		if strings.EqualFold(name, configured) {
-			path := "Secrets:Plugins:" + name
-			return Choice{
-				Provider: name, Why: fmt.Sprintf("Secrets:Provider is %s (%s), an entry of Secrets:Plugins", name, origin),
-				Plugin: Plugin{
-					Path: p.Path, SHA256: p.Sha256, Pin: path + ":Sha256", Version: p.Version,
-					Config: p.Config, ConfigPath: path + ":Config",
-					Environment: allowed(o.Environ, forEveryPlugin, p.Environment),
-				},
-			}, problems
-		}
-	}
-	text := fmt.Sprintf("%q (%s) is neither %s, %s nor an entry of Secrets:Plugins%s", configured, origin, DPAPI, AzureKeyVault, known(s))
+	text := fmt.Sprintf("%q (%s) is neither %s, %s nor an entry of Secrets:Plugins%s", s.Secrets.Provider, origin, DPAPI, AzureKeyVault, known(s))
 	if s.Secrets.Strict {
 		problems.Errorf("Secrets:Provider", "%s; because Secrets:Strict is true, nothing starts", text)
 		return Choice{}, problems
 	}
 	problems.Warnf("Secrets:Provider", "%s; the default %s is used instead, and secrets are read from and written to the default store", text, DPAPI)
-	c := dpapi(s, o, folder, "Secrets:Provider "+text+", so the default is used")
-	c.Fallback = true
+	c := all[0]
+	c.Why, c.Fallback = "Secrets:Provider "+text+", so the default is used", true
 	return c, problems
 }
 
-func known(s *appsettings.Settings) string {
-	var names []string
-	for name := range s.Secrets.Plugins {
-		names = append(names, name)
+// All returns every provider that could be chosen, the default first, then the
+// product's other one, then the configured plugins by name. Their Why is empty.
+func All(s *appsettings.Settings, o Options) []Choice {
+	folder := s.Product.PluginFolder
+	if folder == "" {
+		folder = filepath.Dir(o.Executable)
 	}
+	all := []Choice{dpapi(s, o, folder), keyVault(s, o, folder)}
+	for _, name := range slices.Sorted(maps.Keys(s.Secrets.Plugins)) {
+		all = append(all, configuredPlugin(s.Secrets.Plugins[name], o))
+	}
+	return all
+}
+
+func configuredPlugin(p appsettings.Plugin, o Options) Choice {
+	path := "Secrets:Plugins:" + p.Name
+	c := Choice{Provider: p.Name, Plugin: Plugin{
+		Path: p.Path, SHA256: p.Sha256, Pin: path + ":Sha256", Version: p.Version,
+		Config: p.Config, ConfigPath: path + ":Config",
+		Environment: allowed(o.Environ, forEveryPlugin, p.Environment),
+	}}
+	if p.Sha256 == "" {
+		c.Problem = &UnpinnedError{Provider: p.Name, Path: p.Path, Pin: c.Plugin.Pin}
+	}
+	return c
+}
+
+// UnpinnedError is a plugin whose file nobody vouches for. It is never started.
+type UnpinnedError struct{ Provider, Path, Pin string }
+
+func (e *UnpinnedError) Error() string {
+	return fmt.Sprintf("%s has no SHA-256 for %s/%s, so the plugin file %s is not trusted; if it is the one you trust, run: secretscli plugin lock %s",
+		e.Pin, runtime.GOOS, runtime.GOARCH, e.Path, e.Provider)
+}
+
+func known(s *appsettings.Settings) string {
+	names := slices.Sorted(maps.Keys(s.Secrets.Plugins))
 	if len(names) == 0 {
 		return ""
 	}
-	slices.Sort(names)
 	return " (those are: " + strings.Join(names, ", ") + ")"
 }
 
-func dpapi(s *appsettings.Settings, o Options, folder, why string) Choice {
-	c := Choice{Provider: DPAPI, Why: why}
+func dpapi(s *appsettings.Settings, o Options, folder string) Choice {
+	c := Choice{Provider: DPAPI, Shipped: true}
 	c.Plugin, c.Problem = shipped(folder, pluginDPAPI)
 	// Marshalling two strings cannot fail.
 	config, _ := json.Marshal(map[string]string{
@@ -145,6 +167,14 @@ func dpapi(s *appsettings.Settings, o Options, folder, why string) Choice {
 	})
 	c.Plugin.Config, c.Plugin.ConfigPath = secret.NewValue(config), "IdentityMesh"
 	c.Plugin.Environment = allowed(o.Environ, forEveryPlugin, forDPAPI)
+	return c
+}
+
+func keyVault(s *appsettings.Settings, o Options, folder string) Choice {
+	c := Choice{Provider: AzureKeyVault, Shipped: true}
+	c.Plugin, c.Problem = shipped(folder, pluginKeyVault)
+	c.Plugin.Config, c.Plugin.ConfigPath = s.Secrets.KeyVault, "Secrets:KeyVault"
+	c.Plugin.Environment = allowed(o.Environ, forEveryPlugin, forKeyVault)
 	return c
 }
 
