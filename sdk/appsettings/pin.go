@@ -13,13 +13,14 @@ import (
 )
 
 // Pin writes the SHA-256 of a plugin's file for this platform into the settings
-// file that has the plugin's entry, and returns that file's path. Comments and
+// file that has the plugin's entry, and returns that file's path. Where the entry
+// asks for a version, it asks for the given one from then on. Comments and
 // everything else in the file stay as they are. A single hash is replaced; an
 // object with one for each platform keeps those of the others.
 //
 // It fails, and changes nothing, when an environment variable sets the hash or
 // the file cannot be replaced.
-func (s *Settings) Pin(plugin, sha256 string) (file string, err error) {
+func (s *Settings) Pin(plugin, sha256, version string) (file string, err error) {
 	if !sha256Pattern.MatchString(sha256) {
 		return "", errors.New("a SHA-256 has 64 lower-case hexadecimal digits")
 	}
@@ -35,13 +36,13 @@ func (s *Settings) Pin(plugin, sha256 string) (file string, err error) {
 	}
 	for _, f := range s.Files {
 		if filepath.Base(f) == at {
-			return f, pinIn(f, plugin, sha256)
+			return f, pinIn(f, plugin, sha256, version)
 		}
 	}
 	return "", fmt.Errorf("%s:Sha256 is set by %s; change it there to %s", entry, at, sha256)
 }
 
-func pinIn(file, plugin, sha256 string) error {
+func pinIn(file, plugin, sha256, version string) error {
 	data, err := readFile(file)
 	if err != nil {
 		return err
@@ -57,6 +58,9 @@ func pinIn(file, plugin, sha256 string) error {
 		if object = memberOf(object, name); object == nil {
 			return fmt.Errorf("%s changed meanwhile and has no entry for the plugin %s", file, plugin)
 		}
+	}
+	if memberOf(object, "Version") != nil {
+		put(object, "Version", version)
 	}
 	key := "Sha256"
 	if hash := memberOf(object, key); hash != nil {

@@ -38,6 +38,10 @@ func TestPinChangesNothingElseInTheFile(t *testing.T) {
 			`{"Secrets":{"Plugins":{"acme":{"Path":"/a","Sha256":{"plan9/mips":"` + oldHash + `","` + platform + `":"` + oldHash + `",}}}}}`,
 			`{"Secrets":{"Plugins":{"acme":{"Path":"/a","Sha256":{"plan9/mips":"` + oldHash + `","` + platform + `":"` + newHash + `",}}}}}`,
 		},
+		"a version that the entry asks for": {
+			`{"Secrets":{"Plugins":{"acme":{"Path":"/a","version": "1.0.0","Sha256":"` + oldHash + `"}}}}`,
+			`{"Secrets":{"Plugins":{"acme":{"Path":"/a","version": "2.0.0","Sha256":"` + newHash + `"}}}}`,
+		},
 		"a byte order mark and Windows line ends": {
 			"\xef\xbb\xbf{\"Secrets\":{\"Plugins\":{\"acme\":{\r\n  \"Path\":\"/a\"\r\n}}}}\r\n",
 			"\xef\xbb\xbf{\"Secrets\":{\"Plugins\":{\"acme\":{\r\n  \"Path\":\"/a\",\r\n  \"Sha256\": \"" + newHash + "\"\r\n}}}}\r\n",
@@ -52,7 +56,7 @@ func TestPinChangesNothingElseInTheFile(t *testing.T) {
 			if problems.HasErrors() {
 				t.Fatal(problems)
 			}
-			changed, err := s.Pin("acme", newHash)
+			changed, err := s.Pin("acme", newHash, "2.0.0")
 			if err != nil || changed != file {
 				t.Fatalf("%s, %v", changed, err)
 			}
@@ -88,14 +92,14 @@ func TestPinIsWrittenWhereTheEntryStands(t *testing.T) {
 		t.Fatal(problems)
 	}
 	for plugin, want := range map[string]string{"a": "appsettings.json", "b": "appsettings.Production.json"} {
-		if file, err := s.Pin(plugin, newHash); err != nil || filepath.Base(file) != want {
+		if file, err := s.Pin(plugin, newHash, "2.0.0"); err != nil || filepath.Base(file) != want {
 			t.Errorf("%s went to %s, %v", plugin, file, err)
 		}
 	}
-	if _, err := s.Pin("c", newHash); err == nil || !strings.Contains(err.Error(), "environment variable Secrets__Plugins__c__Sha256") || !strings.Contains(err.Error(), newHash) {
+	if _, err := s.Pin("c", newHash, "2.0.0"); err == nil || !strings.Contains(err.Error(), "environment variable Secrets__Plugins__c__Sha256") || !strings.Contains(err.Error(), newHash) {
 		t.Errorf("a variable: %v", err)
 	}
-	if _, err := s.Pin("a", "abc"); err == nil {
+	if _, err := s.Pin("a", "abc", "2.0.0"); err == nil {
 		t.Error("something that is no hash was written")
 	}
 }

@@ -178,11 +178,28 @@ func keyVault(s *appsettings.Settings, o Options, folder string) Choice {
 	return c
 }
 
-// shipped finds one of our own plugins through the lock file beside it.
+// shipped finds one of our own plugins through the lock file beside it. What is
+// known of it is returned with an error too.
 func shipped(folder, name string) (Plugin, error) {
-	lock, err := ReadLock(filepath.Join(folder, LockFile))
+	p := Plugin{Name: name, Path: filepath.Join(folder, filePrefix+name+executable), Pin: filepath.Join(folder, LockFile)}
+	lock, err := ReadLock(p.Pin)
 	if err != nil {
-		return Plugin{Name: name}, err
+		return p, err
 	}
-	return lock.find(folder, name, runtime.GOOS, runtime.GOARCH)
+	return lock.find(p, folder, runtime.GOOS, runtime.GOARCH)
+}
+
+// filePrefix begins the names of the files of our own plugins.
+const filePrefix = "identitymesh-plugin-"
+
+// Lock pins the file of c, whose hash and version are given, where its pin
+// stands, and returns the file that it wrote: the product's lock file or a
+// settings file. See [UpdateLock] and [appsettings.Settings.Pin] for what stays.
+func (c Choice) Lock(s *appsettings.Settings, sha256, version string) (file string, err error) {
+	if !c.Shipped {
+		return s.Pin(c.Provider, sha256, version)
+	}
+	name := strings.TrimSuffix(filepath.Base(c.Plugin.Path), executable)
+	return c.Plugin.Pin, UpdateLock(c.Plugin.Pin, version, runtime.GOOS+"/"+runtime.GOARCH,
+		map[string]Pin{c.Plugin.Name: {File: name, Sha256: sha256}})
 }

@@ -134,21 +134,17 @@ func replace(path string, data []byte) error {
 	return os.Rename(f.Name(), path)
 }
 
-func (l *Lock) find(folder, name, goos, goarch string) (Plugin, error) {
-	p := Plugin{Name: name, Pin: l.path}
-	e, ok := l.Plugins[name]
+func (l *Lock) find(p Plugin, folder, goos, goarch string) (Plugin, error) {
+	e, ok := l.Plugins[p.Name]
 	if !ok {
-		return p, fmt.Errorf("%s does not list the plugin %s", l.path, name)
+		return p, fmt.Errorf("%s does not list the plugin %s", l.path, p.Name)
 	}
+	p.Path, p.Version = filepath.Join(folder, e.File+executable), e.Version
 	platform := goos + "/" + goarch
 	pin, ok := e.Platforms[platform]
 	if !ok {
-		return p, fmt.Errorf("%s does not list the plugin %s for %s", l.path, name, platform)
+		return p, fmt.Errorf("%s does not list the plugin %s for %s", l.path, p.Name, platform)
 	}
-	p.Path = filepath.Join(folder, e.File)
-	if goos == "windows" {
-		p.Path += ".exe"
-	}
-	p.SHA256, p.Version = pin.Sha256, e.Version
+	p.SHA256 = pin.Sha256
 	return p, nil
 }
