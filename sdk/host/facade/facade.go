@@ -42,6 +42,9 @@ type Base interface {
 	Check(ctx context.Context) (provider.CheckReport, error)
 	// Drain asks the plugin to take no new calls.
 	Drain(ctx context.Context) error
+	// Probe asks for a sign of life. Any answer is one; the error says that there
+	// was none.
+	Probe(ctx context.Context) error
 }
 
 // MetadataReader shows secrets without their values.

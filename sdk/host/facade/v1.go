@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/diag"
@@ -126,6 +128,17 @@ func (f *V1) Check(ctx context.Context) (provider.CheckReport, error) {
 func (f *V1) Drain(ctx context.Context) error {
 	_, err := f.plugin.Drain(ctx, &pb.DrainRequest{})
 	return f.failed(err)
+}
+
+// Probe asks for a sign of life. Any answer is one; the error says that there
+// was none.
+func (f *V1) Probe(ctx context.Context) error {
+	_, err := f.plugin.GetInfo(ctx, &pb.GetInfoRequest{HostContractMinor: contract.Minor})
+	switch status.Code(err) {
+	case codes.DeadlineExceeded, codes.Canceled, codes.Unavailable:
+		return f.failed(err)
+	}
+	return nil
 }
 
 // failed turns the error of a call into an outcome. A claim that is answered

@@ -38,6 +38,8 @@ type Config struct {
 	Now func() time.Time
 	// Majors of the contract that the plugin may choose from.
 	Majors []int
+	// Verified, when set, is called once the file is open and has its pinned hash.
+	Verified func()
 }
 
 // Waits when a process is stopped, each after the one before: for the plugin to
@@ -83,6 +85,9 @@ func Start(ctx context.Context, c Config) (*Process, error) {
 		return nil, err
 	}
 	defer image.Close()
+	if c.Verified != nil {
+		c.Verified()
+	}
 	p := &Process{
 		process: &process{cmd: command(image), ended: make(chan struct{})},
 		log:     logline.New(logline.Config{Logger: c.Logger, Now: c.Now}),
