@@ -31,7 +31,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var logs bytes.Buffer
-			_, problems := plugintest.TryLogging(t, dpapi.Definition("0.0.1", ""), []byte(test.config), &logs)
+			_, problems := plugintest.TryLogging(t, dpapi.Definition("0.0.1"), []byte(test.config), &logs)
 			var got []string
 			for _, d := range problems.Errors() {
 				got = append(got, d.Path)
@@ -49,14 +49,14 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 func TestConfigurationsThatAreTaken(t *testing.T) {
 	for name, key := range map[string]string{"in the documented letters": "DataFolder", "in other letters": "dAtAfOlDeR"} {
 		t.Run(name, func(t *testing.T) {
-			client := plugintest.Open(t, dpapi.Definition("0.0.1", ""), map[string]any{key: t.TempDir(), "sqlconnectionstring": nil})
+			client := plugintest.Open(t, dpapi.Definition("0.0.1"), map[string]any{key: t.TempDir(), "sqlconnectionstring": nil})
 			if len(client.Warnings) != 0 {
 				t.Errorf("warnings %v", client.Warnings)
 			}
 		})
 	}
 	t.Run("with a warning about a key that is not known", func(t *testing.T) {
-		client := plugintest.Open(t, dpapi.Definition("0.0.1", ""), map[string]any{"DataFolder": t.TempDir(), "Datafoldr": 1})
+		client := plugintest.Open(t, dpapi.Definition("0.0.1"), map[string]any{"DataFolder": t.TempDir(), "Datafoldr": 1})
 		if len(client.Warnings) != 1 || client.Warnings[0].Path != "Datafoldr" {
 			t.Errorf("warnings %v", client.Warnings)
 		}

@@ -28,12 +28,11 @@ import (
 const validateTimeout = 2 * time.Second
 
 // Definition returns the plugin. version is a semantic version without a leading
-// v; commit may be empty.
-func Definition(version, commit string) provider.Definition[*Provider] {
+// v; when it is empty, the build says it.
+func Definition(version string) provider.Definition[*Provider] {
 	return provider.Definition[*Provider]{
 		Name:    "dpapi",
 		Version: version,
-		Commit:  commit,
 		Traits:  provider.Traits{ListComplete: true, ConditionalSet: true, HostBound: true, Expiry: true, Tags: true},
 		Limits:  provider.Limits{MaxValueBytes: secret.MaxValueBytes, MaxRefBytes: secret.MaxRefBytes},
 		Open:    open,

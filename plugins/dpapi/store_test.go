@@ -30,7 +30,7 @@ func openStore(t *testing.T, folder, connection string) *store {
 		t.Fatal(err)
 	}
 	logs := &logBuffer{}
-	client, problems := plugintest.TryLogging(t, dpapi.Definition("0.0.1", ""), config, logs)
+	client, problems := plugintest.TryLogging(t, dpapi.Definition("0.0.1"), config, logs)
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,8 @@ const MaxValueBytes = 19_200
 
 // Options of the provider that no configuration sets.
 type Options struct {
-	// Version and Commit of this build.
-	Version, Commit string
+	// Version of this build, for the vault's logs too.
+	Version string
 	// Watch tells which credential of a chain won; may be nil.
 	Watch *credential.Watch
 	// Network is the real one when zero.
@@ -40,7 +40,7 @@ type Options struct {
 // Define returns the definition that a plugin's main serves.
 func Define(o Options) provider.Definition[*Provider] {
 	return provider.Definition[*Provider]{
-		Name: "keyvault", Version: o.Version, Commit: o.Commit,
+		Name: "keyvault", Version: o.Version,
 		Traits: provider.Traits{ListComplete: true, SoftDelete: true},
 		Limits: provider.Limits{MaxValueBytes: MaxValueBytes},
 		Open: func(ctx context.Context, env provider.Environment) (*Provider, diag.List) {

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
@@ -21,8 +22,10 @@ import (
 
 // Config says which program starts.
 type Config struct {
-	// Service and Version name it in logs, traces and the instance list.
-	Service, Version string
+	// Service names it in logs, traces and the instance list.
+	Service string
+	// Build says which build of it this is.
+	Build buildinfo.Info
 	// ConfigFile is the appsettings.json that the operator named; empty means the
 	// one beside the executable, which may be absent.
 	ConfigFile string
@@ -37,6 +40,7 @@ type Config struct {
 // Program is a started program's surroundings.
 type Program struct {
 	*telemetry.Telemetry
+	Build    buildinfo.Info
 	Settings *appsettings.Settings
 	// Choice is the provider in force.
 	Choice catalog.Choice
@@ -70,7 +74,7 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 		level = max(level, slog.LevelWarn)
 	}
 	t, err := telemetry.Start(ctx, telemetry.Config{
-		Service: c.Service, Version: c.Version, Logs: c.Logs,
+		Service: c.Service, Version: c.Build.Version, Logs: c.Logs,
 		Level: level, Text: settings.Logging.Format == "text", Environ: c.Environ,
 	})
 	if err != nil {
@@ -80,9 +84,11 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 	for _, w := range warnings {
 		t.Logger.Warn("configuration warning", telemetry.KeyPath, w.Path, "summary", w.Summary)
 	}
-	t.Logger.Info("starting", "service", c.Service, telemetry.KeyVersion, c.Version, "settings", settings,
-		"provider", choice.Provider, "why", choice.Why)
-	return &Program{Telemetry: t, Settings: settings, Choice: choice, Warnings: warnings, environ: c.Environ, level: level}, nil
+	t.Logger.Info("starting", "service", c.Service, telemetry.KeyVersion, c.Build.Version, "commit", c.Build.Commit,
+		"commit_date", c.Build.Date, "go", c.Build.Go, "settings", settings, "provider", choice.Provider, "why", choice.Why)
+	return &Program{
+		Telemetry: t, Build: c.Build, Settings: settings, Choice: choice, Warnings: warnings, environ: c.Environ, level: level,
+	}, nil
 }
 
 // Host is how to open the provider in force.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 )
 
 func start(t *testing.T, settings string, quiet bool) (*boot.Program, *bytes.Buffer, error) {
@@ -18,7 +19,8 @@ func start(t *testing.T, settings string, quiet bool) (*boot.Program, *bytes.Buf
 		t.Fatal(err)
 	}
 	logs := &bytes.Buffer{}
-	p, err := boot.Start(t.Context(), boot.Config{Service: "test", Version: "1.2.3", ConfigFile: file, Logs: logs, Quiet: quiet})
+	build := buildinfo.Info{Version: "1.2.3", Commit: "583a1923d63e"}
+	p, err := boot.Start(t.Context(), boot.Config{Service: "test", Build: build, ConfigFile: file, Logs: logs, Quiet: quiet})
 	return p, logs, err
 }
 
@@ -30,7 +32,7 @@ func TestStartSaysWhatIsInForce(t *testing.T) {
 	if p.Choice.Provider != "DPAPI" || p.Host().Choice.Provider != "DPAPI" || p.Host().DataFolder == "" {
 		t.Errorf("choice %+v", p.Choice)
 	}
-	if !strings.Contains(logs.String(), `"version":"1.2.3"`) || strings.Contains(logs.String(), "canary-77") {
+	if !strings.Contains(logs.String(), `"version":"1.2.3","commit":"583a1923d63e"`) || strings.Contains(logs.String(), "canary-77") {
 		t.Errorf("the log says %s", logs)
 	}
 }

@@ -3,6 +3,7 @@ package pluginmain
 import (
 	"cmp"
 
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault/wire"
@@ -13,9 +14,9 @@ import (
 // describe derives what the host is told from the provider's type: only what is
 // implemented is claimed.
 func describe[P provider.Provider](def provider.Definition[P]) *pb.GetInfoResponse {
-	limits := withDefaults(def.Limits)
+	limits, build := withDefaults(def.Limits), built(def)
 	info := &pb.GetInfoResponse{
-		Name: def.Name, Version: def.Version, Commit: def.Commit, ContractMinor: contract.Minor,
+		Name: def.Name, Version: build.Version, Commit: build.Commit, ContractMinor: contract.Minor,
 		Limits: &pb.Limits{
 			MaxValueBytes:  uint32(limits.MaxValueBytes),
 			MaxRefBytes:    uint32(limits.MaxRefBytes),
@@ -45,6 +46,13 @@ func describe[P provider.Provider](def provider.Definition[P]) *pb.GetInfoRespon
 	claim(t.SoftDelete, pb.Capability_CAPABILITY_SOFT_DELETE)
 	claim(recovers, pb.Capability_CAPABILITY_RECOVER, pb.Capability_CAPABILITY_PURGE)
 	claim(t.HostBound, pb.Capability_CAPABILITY_HOST_BOUND)
+	return info
+}
+
+// built is what the definition says of its build, and what only the binary knows.
+func built[P provider.Provider](def provider.Definition[P]) buildinfo.Info {
+	info := buildinfo.Read(def.Version)
+	info.Commit = cmp.Or(def.Commit, info.Commit)
 	return info
 }
 

@@ -22,32 +22,35 @@ import (
 const EnvLogLevel = "IDENTITYMESH_PLUGIN_LOG_LEVEL"
 
 // Main runs the plugin and exits the process; it never returns. Started by hand
-// it says what the binary is; with --version it prints name and version.
+// it says what the binary is; with --version it prints its name and what package
+// buildinfo knows of it.
 func Main[P provider.Provider](def provider.Definition[P]) {
 	os.Exit(run(def, os.Args[1:]))
 }
 
 func run[P provider.Provider](def provider.Definition[P], args []string) int {
+	service, build := "identitymesh-plugin-"+def.Name, built(def)
 	if len(args) > 0 && (args[0] == "--version" || args[0] == "-v") {
-		fmt.Printf("%s %s\n", def.Name, def.Version)
+		fmt.Printf("%s version %s\n", service, build)
 		return 0
 	}
 	if os.Getenv(contract.CookieKey) != contract.CookieValue {
 		fmt.Fprintf(os.Stderr, "%s %s is an IdentityMesh secret provider plugin.\n"+
-			"IdentityMesh starts it by itself; to look at it, run: secretscli doctor\n", def.Name, def.Version)
+			"IdentityMesh starts it by itself; to look at it, run: secretscli doctor\n", def.Name, build.Version)
 		return 2
 	}
 	// go-plugin puts pipes of its own in the place of os.Stderr; the log goes to
 	// the real one.
 	stderr := os.Stderr
 	tel, err := telemetry.Start(context.Background(), telemetry.Config{
-		Service: "identitymesh-plugin-" + def.Name, Version: def.Version,
+		Service: service, Version: build.Version,
 		Logs: stderr, Level: logLevel(), Environ: os.Environ(),
 	})
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
+	tel.Logger.Info("starting", telemetry.KeyVersion, build.Version, "commit", build.Commit, "commit_date", build.Date, "go", build.Go)
 	server := newServer(def, tel)
 	go watchLifeline(os.Stdin, server, tel)
 	plugin.Serve(&plugin.ServeConfig{

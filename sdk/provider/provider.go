@@ -131,9 +131,10 @@ type CheckResult struct {
 type Definition[P Provider] struct {
 	// Name is short and lower case, as in "dpapi". It must stay the same for ever.
 	Name string
-	// Version is a semantic version without a leading v.
+	// Version is a semantic version without a leading v; when it is empty, package
+	// buildinfo says it.
 	Version string
-	// Commit of the source, when known.
+	// Commit of the source; when it is empty, package buildinfo says it.
 	Commit string
 	Traits Traits
 	Limits Limits

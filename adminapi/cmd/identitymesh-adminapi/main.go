@@ -13,10 +13,11 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 )
 
-// version is set by the build.
-var version = "0.1.0-dev"
+// version is set by the build of a release.
+var version string
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -37,7 +38,7 @@ func app() *cli.App {
 	return &cli.App{
 		Name:    "identitymesh-adminapi",
 		Usage:   "manage connectors, secrets, schedules and runs over HTTP",
-		Version: version,
+		Version: buildinfo.Read(version).String(),
 		Description: "Serves the Admin API until it is interrupted. The address comes from AdminApi:Listen;\n" +
 			"/docs there has every operation.",
 		Flags:           []cli.Flag{config},

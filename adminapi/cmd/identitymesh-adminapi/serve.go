@@ -20,6 +20,7 @@ import (
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
@@ -42,7 +43,7 @@ const (
 
 func start(ctx context.Context, configFile string, quiet bool) (*boot.Program, *store.Store, error) {
 	program, err := boot.Start(ctx, boot.Config{
-		Service: "identitymesh-adminapi", Version: version, ConfigFile: configFile, Environ: os.Environ(), Logs: os.Stderr, Quiet: quiet,
+		Service: "identitymesh-adminapi", Build: buildinfo.Read(version), ConfigFile: configFile, Environ: os.Environ(), Logs: os.Stderr, Quiet: quiet,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -91,7 +92,7 @@ func serve(ctx context.Context, configFile string) error {
 	}
 	if _, err := api.New(mux, api.Config{
 		Store: db, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Operator: authn.Operator,
-		Logger: logger, Now: time.Now, Version: version, TestWait: testWait, TestPoll: testPoll,
+		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
 	}); err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func serve(ctx context.Context, configFile string) error {
 	left, err := presence.Keep(living, presence.Config{
 		Store: db, Provider: secrets, Logger: logger, Heartbeat: settings.Engine.HeartbeatInterval,
 		Self: store.Instance{
-			Role: store.RoleAdminAPI, Name: settings.Product.InstanceName, Machine: machine, Version: version,
+			Role: store.RoleAdminAPI, Name: settings.Product.InstanceName, Machine: machine, Version: program.Build.Version,
 			Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
 		},
 	})

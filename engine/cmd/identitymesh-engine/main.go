@@ -12,10 +12,11 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 )
 
-// version is set by the build.
-var version = "0.1.0-dev"
+// version is set by the build of a release.
+var version string
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -28,7 +29,7 @@ func app() *cli.App {
 	return &cli.App{
 		Name:    "identitymesh-engine",
 		Usage:   "import identities from connected systems, each from its watermark",
-		Version: version,
+		Version: buildinfo.Read(version).String(),
 		Description: "Runs until it is interrupted. Connectors, schedules and runs are managed through the Admin API;\n" +
 			"both read the same appsettings.json and meet in the product database.",
 		Flags: []cli.Flag{

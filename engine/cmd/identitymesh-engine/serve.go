@@ -19,6 +19,7 @@ import (
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
@@ -41,7 +42,7 @@ func serve(ctx context.Context, configFile string) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	program, err := boot.Start(ctx, boot.Config{
-		Service: "identitymesh-engine", Version: version, ConfigFile: configFile, Environ: os.Environ(), Logs: os.Stderr,
+		Service: "identitymesh-engine", Build: buildinfo.Read(version), ConfigFile: configFile, Environ: os.Environ(), Logs: os.Stderr,
 	})
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func serve(ctx context.Context, configFile string) error {
 	})
 	machine, _ := os.Hostname()
 	self := store.Instance{
-		Role: store.RoleEngine, Name: settings.Product.InstanceName, Machine: machine, Version: version,
+		Role: store.RoleEngine, Name: settings.Product.InstanceName, Machine: machine, Version: program.Build.Version,
 		Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
 	}
 	loop := schedule.New(schedule.Config{

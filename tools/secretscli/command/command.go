@@ -14,12 +14,14 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/tools/secretscli/outcome"
 )
 
 // Config is what the program takes from its process.
 type Config struct {
-	Version string
+	// Build says which build of the program this is.
+	Build buildinfo.Info
 	// Environ is os.Environ().
 	Environ []string
 	Stdin   *os.File
@@ -67,7 +69,7 @@ func (t *tool) app() *cli.App {
 	app := &cli.App{
 		Name:    "secretscli",
 		Usage:   "manage the secrets that connectors refer to",
-		Version: t.Version,
+		Version: t.Build.String(),
 		Description: "Works on the store of the provider in force, as appsettings.json says it. No command shows a value.\n" +
 			"Options may stand before or after a command and its arguments.\n\n" + outcome.Codes,
 		Flags: []cli.Flag{

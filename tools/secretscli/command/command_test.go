@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/tools/secretscli/command"
 )
 
@@ -30,7 +31,8 @@ func run(t *testing.T, stdin string, args ...string) (code int, stdout, stderr s
 	defer in.Close()
 	var out, errs bytes.Buffer
 	code = command.Run(t.Context(), append([]string{"secretscli", "--config", filepath.Join(t.TempDir(), "none.json")}, args...), command.Config{
-		Version: "1.2.3", Stdin: in, Stdout: &out, Stderr: &errs, Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
+		Build: buildinfo.Info{Version: "1.2.3", Commit: "583a1923d63e", Go: "go1.26", Platform: "linux/amd64"},
+		Stdin: in, Stdout: &out, Stderr: &errs, Now: func() time.Time { return time.Unix(1_800_000_000, 0) },
 	})
 	return code, out.String(), errs.String()
 }
@@ -165,7 +167,7 @@ func TestHelpTellsTheExitCodes(t *testing.T) {
 			t.Errorf("%s: exit code %d, %s", command, code, stdout)
 		}
 	}
-	if _, stdout, _ := run(t, "", "--version"); stdout != "secretscli version 1.2.3\n" {
+	if _, stdout, _ := run(t, "", "--version"); stdout != "secretscli version 1.2.3 (commit 583a1923d63e, go1.26, linux/amd64)\n" {
 		t.Errorf("got %q", stdout)
 	}
 }

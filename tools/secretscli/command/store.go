@@ -22,7 +22,7 @@ func (t *tool) boot(c *cli.Context) (*boot.Program, error) {
 		logs = t.Stderr
 	}
 	return boot.Start(c.Context, boot.Config{
-		Service: "secretscli", Version: t.Version, ConfigFile: c.String(flagConfig), Environ: t.Environ,
+		Service: "secretscli", Build: t.Build, ConfigFile: c.String(flagConfig), Environ: t.Environ,
 		Logs: logs, Quiet: !c.Bool(flagVerbose),
 	})
 }

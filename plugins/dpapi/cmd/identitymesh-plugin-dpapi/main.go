@@ -7,10 +7,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/pluginmain"
 )
 
-// Set by the build: -ldflags "-X main.version=1.2.3 -X main.commit=abcdef0".
-var (
-	version = "0.1.0-dev"
-	commit  = ""
-)
+// version is set by the build of a release.
+var version string
 
-func main() { pluginmain.Main(dpapi.Definition(version, commit)) }
+func main() { pluginmain.Main(dpapi.Definition(version)) }

@@ -5,15 +5,15 @@ package main
 import (
 	"github.com/identitymesh/identitymesh/plugins/keyvault"
 	"github.com/identitymesh/identitymesh/plugins/keyvault/credential"
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/pluginmain"
 )
 
-// Set by the linker of a release.
-var (
-	version = "0.1.0"
-	commit  = ""
-)
+// version is set by the build of a release.
+var version string
 
 func main() {
-	pluginmain.Main(keyvault.Define(keyvault.Options{Version: version, Commit: commit, Watch: credential.Listen()}))
+	pluginmain.Main(keyvault.Define(keyvault.Options{
+		Version: buildinfo.Read(version).Version, Watch: credential.Listen(),
+	}))
 }

@@ -9,16 +9,17 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/tools/secretscli/command"
 )
 
-// version is set by the build.
-var version = "0.1.0-dev"
+// version is set by the build of a release.
+var version string
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := command.Run(ctx, os.Args, command.Config{
-		Version: version, Environ: os.Environ(), Now: time.Now,
+		Build: buildinfo.Read(version), Environ: os.Environ(), Now: time.Now,
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 	})
 	stop()
