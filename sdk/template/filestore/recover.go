@@ -1,0 +1,92 @@
+package filestore
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/naming"
+	"github.com/identitymesh/identitymesh/sdk/provider"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
+)
+
+var _ provider.Recoverer = (*Store)(nil)
+
+// Recover brings a deleted secret back with all its versions.
+func (s *Store) Recover(ctx context.Context, ref secret.Ref) (secret.Metadata, error) {
+	var r record
+	err := s.exclusively(ctx, func() error {
+		e, err := s.look(naming.Name(string(ref)))
+		if err != nil {
+			return err
+		}
+		if err := e.mustBeDeleted(ref); err != nil {
+			return err
+		}
+		folder := filepath.Join(s.folder, e.name)
+		if r, err = readRecord(folder, e.current(), false); err != nil {
+			return err
+		}
+		if err := os.Remove(filepath.Join(folder, markDeleted)); err != nil {
+			return err
+		}
+		return syncFolder(folder)
+	})
+	if err != nil {
+		return secret.Metadata{}, diskFault(ctx, "recover "+string(ref), err)
+	}
+	m := r.metadata()
+	s.log.InfoContext(ctx, "secret recovered", telemetry.KeyRef, string(ref), telemetry.KeyName, m.Name)
+	return m, nil
+}
+
+// Purge removes a deleted secret for ever. It counts from the moment of the mark;
+// when removing the files is cut short, the next write of this ref goes on with it.
+func (s *Store) Purge(ctx context.Context, ref secret.Ref) error {
+	name := naming.Name(string(ref))
+	err := s.exclusively(ctx, func() error {
+		e, err := s.look(name)
+		if err != nil {
+			return err
+		}
+		missing := e.mustBeDeleted(ref)
+		if !e.purged {
+			if missing != nil {
+				return missing
+			}
+			if err := writeWhole(filepath.Join(s.folder, name), markPurged); err != nil {
+				return err
+			}
+			e.purged = true
+		}
+		if err := s.clean(e); err != nil {
+			return fmt.Errorf("it is purged, but files are left; purge again to remove them: %w", err)
+		}
+		if err := os.Remove(filepath.Join(s.folder, name)); err != nil {
+			return fmt.Errorf("it is purged, but its empty folder is left: %w", err)
+		}
+		if err := syncFolder(s.folder); err != nil {
+			return err
+		}
+		return missing
+	})
+	if err != nil {
+		return diskFault(ctx, "purge "+string(ref), err)
+	}
+	s.log.InfoContext(ctx, "secret purged", telemetry.KeyRef, string(ref), telemetry.KeyName, name)
+	return nil
+}
+
+// mustBeDeleted returns why there is nothing to recover or to purge, or nil.
+func (e entry) mustBeDeleted(ref secret.Ref) error {
+	switch {
+	case e.recoverable():
+		return nil
+	case e.there():
+		return fault.New(fault.AlreadyExists, fault.SourceBackend, fmt.Sprintf("%s is there and not deleted", ref))
+	}
+	return fault.New(fault.NotFound, fault.SourceBackend, fmt.Sprintf("%s: there is no deleted secret", ref))
+}
