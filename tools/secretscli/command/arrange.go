@@ -8,8 +8,9 @@ import (
 )
 
 // arrange puts arguments into the order that the parser needs: the program, the
-// options of all commands, the command, its own options, and what is left after a
-// "--". People write options where they come to mind.
+// options of all commands, the command (of two words where it has commands of its
+// own), its own options, and what is left after a "--". People write options where
+// they come to mind.
 func arrange(args []string, app *cli.App) []string {
 	if len(args) == 0 {
 		return args
@@ -17,8 +18,10 @@ func arrange(args []string, app *cli.App) []string {
 	global := flagsOf(append(slices.Clone(app.Flags), cli.VersionFlag))
 	own := map[string]bool{}
 	for _, command := range app.Commands {
-		for name, takes := range flagsOf(command.Flags) {
-			own[name] = takes
+		for _, one := range append([]*cli.Command{command}, command.Subcommands...) {
+			for name, takes := range flagsOf(one.Flags) {
+				own[name] = takes
+			}
 		}
 	}
 	var shared, options, rest []string
@@ -47,12 +50,18 @@ func arrange(args []string, app *cli.App) []string {
 		}
 	}
 	out := append([]string{args[0]}, shared...)
-	if len(rest) == 0 {
-		return append(out, options...)
+	words := 1
+	if len(rest) > 0 && isGroup(app.Command(rest[0])) {
+		words = 2
 	}
-	out = append(append(out, rest[0]), options...)
-	return append(append(out, "--"), rest[1:]...)
+	if len(rest) < words {
+		return append(append(out, rest...), options...)
+	}
+	out = append(append(out, rest[:words]...), options...)
+	return append(append(out, "--"), rest[words:]...)
 }
+
+func isGroup(command *cli.Command) bool { return command != nil && len(command.Subcommands) > 0 }
 
 // flagsOf returns the names of flags, and whether an argument follows each.
 func flagsOf(flags []cli.Flag) map[string]bool {

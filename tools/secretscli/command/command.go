@@ -78,7 +78,7 @@ func (t *tool) app() *cli.App {
 			&cli.DurationFlag{Name: flagTimeout, Usage: "how long the store may take, `DURATION`", Value: time.Minute},
 			&cli.BoolFlag{Name: flagVerbose, Usage: "show the log of this program and of the plugin, on standard error"},
 		},
-		Commands: []*cli.Command{t.set(), t.describe(), t.list(), t.delete(), t.name(), t.doctor()},
+		Commands: []*cli.Command{t.set(), t.describe(), t.list(), t.delete(), t.name(), t.doctor(), t.plugin()},
 		Reader:   t.Stdin, Writer: t.Stdout, ErrWriter: t.Stderr,
 		Before: check,
 		Action: func(c *cli.Context) error {
@@ -93,7 +93,9 @@ func (t *tool) app() *cli.App {
 		ExitErrHandler: func(*cli.Context, error) {},
 	}
 	for _, command := range app.Commands {
-		command.HideHelpCommand, command.OnUsageError = true, notUnderstood
+		for _, one := range append([]*cli.Command{command}, command.Subcommands...) {
+			one.HideHelpCommand, one.OnUsageError = true, notUnderstood
+		}
 	}
 	return app
 }

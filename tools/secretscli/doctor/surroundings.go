@@ -9,7 +9,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
-	"github.com/identitymesh/identitymesh/sdk/host/launch"
+	"github.com/identitymesh/identitymesh/tools/secretscli/installed"
 )
 
 // keyProvider decides over the provider.
@@ -44,25 +44,13 @@ func choice(s *appsettings.Settings, c catalog.Choice) Check {
 
 // file compares the plugin's file with its pin, before it is started.
 func file(c catalog.Choice) Check {
-	check := Check{Name: "plugin file", Status: Fail, Next: "install the product's plugins and their lock file again, from one release"}
-	p := c.Plugin
-	if c.Problem != nil {
-		check.Message = c.Problem.Error()
-		return check
+	p := installed.Examine(c)
+	if p.State != installed.OK {
+		return Check{Name: "plugin file", Status: Fail, Message: p.Problem, Next: p.Next}
 	}
-	found, err := launch.Hash(p.Path)
-	switch {
-	case err != nil:
-		check.Message = err.Error()
-	case !strings.EqualFold(found, p.SHA256):
-		check.Message = fmt.Sprintf("%s has SHA-256 %s, but %s pins %s", p.Path, found, p.Pin, p.SHA256)
-		check.Next = "it is another build or was changed: install it again, or pin its hash if it is the file you trust"
-	default:
-		check.Status, check.Next = OK, ""
-		check.Message = fmt.Sprintf("%s has SHA-256 %s, as %s pins it", p.Path, found, p.Pin)
-		if p.Version != "" {
-			check.Message += ", for version " + p.Version
-		}
+	check := Check{Name: "plugin file", Status: OK, Message: fmt.Sprintf("%s has SHA-256 %s, as %s pins it", p.Path, p.FoundSha256, p.Pin)}
+	if p.Version != "" {
+		check.Message += ", for version " + p.Version
 	}
 	return check
 }

@@ -21,8 +21,9 @@ func TestEverythingIsDocumented(t *testing.T) {
 	w := newWorld(t)
 	option := regexp.MustCompile(`(?m)^   (--[a-z-]+)`)
 	found := 0
-	for _, command := range []string{"", "set", "describe", "list", "delete", "name", "doctor"} {
-		if command != "" && !strings.Contains(page, "\n## "+command+"\n") {
+	for _, command := range []string{"", "set", "describe", "list", "delete", "name", "doctor",
+		"plugin", "plugin list", "plugin verify", "plugin lock", "plugin inspect"} {
+		if command != "" && !strings.Contains(page, "## "+command+"\n") {
 			t.Errorf("no section about %s", command)
 		}
 		help, _ := w.run("", 0, append(strings.Fields(command), "--help")...)
