@@ -110,9 +110,6 @@ func (s *server) register(r grpc.ServiceRegistrar) {
 // without any payload, turns errors into statuses, and a panic into INTERNAL
 // with the details in the log only.
 func (s *server) guard(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
-	if _, ours := info.Server.(*server); !ours {
-		return handle(ctx, req) // go-plugin's own services
-	}
 	defer s.count()()
 	start := time.Now()
 	defer func() {
@@ -186,8 +183,7 @@ func (s *server) close() {
 }
 
 // stop refuses new calls, lets those under way finish for at most limit, and
-// ends the gRPC server. Its own graceful stop would wait for go-plugin's
-// streams, which last as long as the host.
+// ends the gRPC server. Its own graceful stop knows no limit.
 func (s *server) stop(limit time.Duration) {
 	s.mu.Lock()
 	s.draining = true

@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -19,9 +21,10 @@ const (
 	lockName     = "lock"
 	// maxSocketPath is what the shortest of the platforms takes for a unix
 	// socket's path (sun_path has 104 bytes on BSDs and 108 on Linux, with a
-	// terminating zero), and socketTail what is added below the folder.
+	// terminating zero), and socketTail what is added below the folder: a place and
+	// the longest name that a socket of go-plugin has.
 	maxSocketPath = 103
-	socketTail    = len("/plugin-dir4294967295/plugin4294967295")
+	socketTail    = len("/5f0c1a2b/plugin4294967295")
 	// lockLimit bounds the wait for a process that opens a folder in the same
 	// base, which takes it milliseconds.
 	lockLimit = 5 * time.Second
@@ -34,6 +37,9 @@ const (
 type Folder struct {
 	path string
 	lock *flock.Flock
+
+	mu      sync.Mutex
+	orphans int // ended by the sweep, and not told of yet
 }
 
 // OpenFolder makes a folder in the first of bases that can hold it, and removes
@@ -51,9 +57,7 @@ func OpenFolder(bases ...string) (*Folder, error) {
 }
 
 func openFolder(base string) (*Folder, error) {
-	var id [4]byte
-	_, _ = rand.Read(id[:]) // never fails
-	path := filepath.Join(base, folderPrefix+hex.EncodeToString(id[:]))
+	path := filepath.Join(base, folderPrefix+randomName())
 	if n := len(path) + socketTail; n > maxSocketPath && socketsAreFiles {
 		return nil, fmt.Errorf("%s: a socket below it would have a path of %d bytes, the system allows %d; choose a shorter IdentityMesh:DataFolder", base, n, maxSocketPath)
 	}
@@ -72,7 +76,7 @@ func openFolder(base string) (*Folder, error) {
 		return nil, fmt.Errorf("wait for another process to finish with %s: %w", base, err)
 	}
 	defer guard.Close()
-	sweep(base)
+	orphans := sweep(base)
 	if err := os.Mkdir(path, 0o700); err != nil {
 		return nil, err
 	}
@@ -80,14 +84,15 @@ func openFolder(base string) (*Folder, error) {
 	if ok, err := lock.TryLock(); err != nil || !ok {
 		return nil, fmt.Errorf("lock the new folder %s: %w", path, err)
 	}
-	return &Folder{path: path, lock: lock}, nil
+	return &Folder{path: path, lock: lock, orphans: orphans}, nil
 }
 
-// sweep removes the folders of hosts that no longer run.
-func sweep(base string) {
+// sweep removes the folders of hosts that no longer run, and ends what their
+// plugins forked, which nobody did when such a host was killed.
+func sweep(base string) (orphans int) {
 	entries, err := os.ReadDir(base)
 	if err != nil {
-		return
+		return 0
 	}
 	for _, e := range entries {
 		if !e.IsDir() || !strings.HasPrefix(e.Name(), folderPrefix) {
@@ -98,9 +103,34 @@ func sweep(base string) {
 		if ok, err := lock.TryLock(); err != nil || !ok {
 			continue
 		}
+		orphans += endEscaped(old+string(filepath.Separator), 0)
 		_ = lock.Close()
 		_ = os.RemoveAll(old)
 	}
+	return orphans
+}
+
+// tellOrphans says once what the sweep ended.
+func (f *Folder) tellOrphans(logger *slog.Logger) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.orphans > 0 {
+		logger.Warn("plugins of a host that was killed had left processes behind, which had to be ended", "count", f.orphans)
+	}
+	f.orphans = 0
+}
+
+// place makes the folder of one start, where the plugin puts its socket. Its name
+// is random, so that it also tells the processes of that start from all others.
+func (f *Folder) place() (string, error) {
+	path := filepath.Join(f.path, randomName())
+	return path, os.Mkdir(path, 0o700)
+}
+
+func randomName() string {
+	var id [4]byte
+	_, _ = rand.Read(id[:]) // never fails
+	return hex.EncodeToString(id[:])
 }
 
 // Path of the folder.

@@ -3,10 +3,8 @@ package launch
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 )
@@ -31,10 +29,7 @@ func (e *HashError) Error() string {
 func openVerified(path, want, pin string) (*os.File, error) {
 	f, err := openImage(path)
 	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("plugin file %s does not exist", path)
-		}
-		return nil, fmt.Errorf("open the plugin file: %w", err)
+		return nil, cannotOpen(path, err)
 	}
 	found, err := hashRegular(f)
 	if err == nil && !strings.EqualFold(found, want) {
@@ -62,9 +57,10 @@ func hashRegular(f *os.File) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// Hash returns the SHA-256 of the file at path in hexadecimal digits.
+// Hash returns the SHA-256 of the file at path in hexadecimal digits. What is no
+// regular file is an error, a named pipe without a writer among them.
 func Hash(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := openImage(path)
 	if err != nil {
 		return "", err
 	}

@@ -4,20 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
-	"os/exec"
-	"strings"
+	"os"
+	"slices"
 	"time"
 
-	"github.com/hashicorp/go-hclog"
-	"github.com/hashicorp/go-plugin"
-	"github.com/hashicorp/go-plugin/runner"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/host/launch/logline"
-	"github.com/identitymesh/identitymesh/sdk/telemetry"
+	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 )
 
 // Config says what to start and how.
@@ -27,7 +25,8 @@ type Config struct {
 	// Path of its file, SHA256 its pin in hexadecimal digits, and Pin where that
 	// stands.
 	Path, SHA256, Pin string
-	// Environment is the plugin's whole environment, as KEY=value.
+	// Environment is what the plugin finds beside the variables of the handshake,
+	// as KEY=value.
 	Environment []string
 	// Folder holds the socket.
 	Folder *Folder
@@ -40,6 +39,9 @@ type Config struct {
 	Majors []int
 	// Verified, when set, is called once the file is open and has its pinned hash.
 	Verified func()
+	// Stdout, when set, receives all that the plugin writes there, the handshake
+	// line included, until its process has ended.
+	Stdout io.Writer
 }
 
 // Waits when a process is stopped, each after the one before: for the plugin to
@@ -52,34 +54,16 @@ const (
 // Process is a running plugin.
 type Process struct {
 	process *process
-	client  *plugin.Client
 	conn    *grpc.ClientConn
+	major   int
 	log     *logline.Reader
 }
 
-// StartError is a process that ran but did not become a plugin.
-type StartError struct {
-	Path string
-	// Why in our words, and the last lines that the process wrote.
-	Why       string
-	LastLines []string
-	Cause     error
-}
-
-func (e *StartError) Error() string {
-	text := fmt.Sprintf("start plugin %s: %s", e.Path, e.Why)
-	if n := len(e.LastLines); n > 0 {
-		text += "; its last output was: " + strings.Join(e.LastLines[max(0, n-3):], " | ")
-	}
-	return text
-}
-
-func (e *StartError) Unwrap() error { return e.Cause }
-
 // Start verifies the file, runs it and shakes hands. It gives up, and ends the
-// process, when ctx ends. A wrong file is a [*HashError], a process that is no
-// plugin a [*StartError].
+// process, when ctx ends. A wrong file is a [*HashError], everything else that
+// the plugin or its file is to blame for a [*StartError].
 func Start(ctx context.Context, c Config) (*Process, error) {
+	c.Folder.tellOrphans(c.Logger)
 	image, err := openVerified(c.Path, c.SHA256, c.Pin)
 	if err != nil {
 		return nil, err
@@ -88,72 +72,73 @@ func Start(ctx context.Context, c Config) (*Process, error) {
 	if c.Verified != nil {
 		c.Verified()
 	}
-	p := &Process{
-		process: &process{cmd: command(image), ended: make(chan struct{})},
-		log:     logline.New(logline.Config{Logger: c.Logger, Now: c.Now}),
+	pair, err := handshake.NewPair()
+	if err != nil {
+		return nil, err
 	}
-	p.process.readLog = p.log.Read
-	// Killing the process is what makes go-plugin's start end when ctx does.
-	unwatch := func() bool { return true }
-	p.client = plugin.NewClient(&plugin.ClientConfig{
-		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: contract.CookieKey, MagicCookieValue: contract.CookieValue},
-		VersionedPlugins: offer(c.Majors),
-		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
-		AutoMTLS:         true,
-		SkipHostEnv:      true,
-		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, _ string) (runner.Runner, error) {
-			p.process.cmd.Env = append(spec.Env, c.Environment...)
-			if err := ctx.Err(); err != nil {
-				return nil, err
+	place, err := c.Folder.place()
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for the plugin's socket: %w", err)
+	}
+	p := &Process{log: logline.New(logline.Config{Logger: c.Logger, Now: c.Now})}
+	first := make(chan firstLine, 1)
+	p.process = &process{
+		cmd: command(image), place: place, logger: c.Logger, ended: make(chan struct{}),
+		readStderr: p.log.Read,
+		readStdout: func(stdout io.Reader) {
+			if c.Stdout != nil {
+				stdout = io.TeeReader(stdout, c.Stdout)
 			}
-			if err := p.process.start(); err != nil {
-				return nil, err
-			}
-			unwatch = context.AfterFunc(ctx, func() { _ = p.process.kill() })
-			return p.process, nil
+			readStdout(stdout, first, c.Logger)
 		},
-		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: c.Folder.Path()},
-		GRPCDialOptions:  dialOptions(c),
-		Logger:           hclog.NewNullLogger(),
-		SyncStdout:       p.log,
-		SyncStderr:       p.log,
-		StartTimeout:     startLimit(ctx),
-	})
-	err = p.shakeHands()
+	}
+	// Ours come last and win: nothing that an operator allows replaces them.
+	p.process.cmd.Env = slices.Concat(c.Environment, environment(c.Majors, pair, place))
+	if err := p.process.start(); err != nil {
+		_ = os.RemoveAll(place)
+		return nil, refused(image, err)
+	}
+	unwatch := context.AfterFunc(ctx, func() { _ = p.process.kill() })
+	err = p.shakeHands(ctx, c, pair, first)
 	if !unwatch() && err == nil {
 		err = errors.New("it started too late")
 	}
 	if ctx.Err() != nil {
-		err = fmt.Errorf("it did not start in time: %w", ctx.Err())
+		err = fmt.Errorf("it did not write its handshake line in time: %w", ctx.Err())
 	}
 	if err != nil {
 		p.end()
-		return nil, p.startError(c.Path, err)
+		return nil, p.failed(c.Path, err)
 	}
 	return p, nil
 }
 
 // shakeHands waits for the handshake line and opens the connection.
-func (p *Process) shakeHands() error {
-	protocol, err := p.client.Client()
+func (p *Process) shakeHands(ctx context.Context, c Config, pair *handshake.Pair, first <-chan firstLine) error {
+	var got firstLine
+	select {
+	case got = <-first:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if got.err != nil {
+		wait(p.process.ended, 2*pipeGrace) // it may have ended, and says why in a moment
+		return got.err
+	}
+	line, err := judge(got.text, c.Majors, p.process.place)
 	if err != nil {
 		return err
 	}
-	client, ok := protocol.(*plugin.GRPCClient)
-	if !ok {
-		return errors.New("it speaks another protocol than gRPC")
+	config, err := pair.Client(line.Certificate)
+	if err != nil {
+		return &permanent{err}
 	}
-	p.conn = client.Conn
+	p.major = line.Major
+	if p.conn, err = connect(c, config, line); err != nil {
+		return err
+	}
+	go readStdio(p.conn, p.log)
 	return nil
-}
-
-func (p *Process) startError(path string, err error) error {
-	if !p.process.running {
-		// The system refused to run the file; name it as the operator knows it.
-		why := strings.ReplaceAll(err.Error(), "/proc/self/fd/3", path)
-		return &StartError{Path: path, Why: why, Cause: err}
-	}
-	return &StartError{Path: path, Why: err.Error() + "; " + p.process.exitText(), LastLines: p.log.Last(), Cause: err}
 }
 
 // Conn is the connection to the plugin. Its messages are limited as the contract
@@ -161,12 +146,12 @@ func (p *Process) startError(path string, err error) error {
 func (p *Process) Conn() grpc.ClientConnInterface { return p.conn }
 
 // Major of the contract that the plugin chose.
-func (p *Process) Major() int { return p.client.NegotiatedVersion() }
+func (p *Process) Major() int { return p.major }
 
 // PID of the process.
 func (p *Process) PID() int { return p.process.cmd.Process.Pid }
 
-// Done is closed when the process has ended.
+// Done is closed when the process has ended and nothing is left of it.
 func (p *Process) Done() <-chan struct{} { return p.process.ended }
 
 // ExitText says how the process ended, once Done is closed.
@@ -185,19 +170,14 @@ func (p *Process) Stop() bool {
 	return left
 }
 
-// end kills what is left and lets go-plugin clean up. A process that is frozen
-// cannot hold it: go-plugin's own Kill would wait for its answer, so it is only
-// called once the process is gone.
+// end kills what is left. When the system itself cannot end the process, nothing
+// more can be done.
 func (p *Process) end() {
-	if p.process.running {
-		_ = p.process.kill()
-		if !wait(p.process.ended, killWait) {
-			return // the system itself cannot end it; nothing more can be done
-		}
+	_ = p.process.kill()
+	wait(p.process.ended, killWait)
+	if p.conn != nil {
+		_ = p.conn.Close()
 	}
-	cleaned := make(chan struct{})
-	go func() { defer close(cleaned); p.client.Kill() }()
-	wait(cleaned, killWait)
 }
 
 func wait(done <-chan struct{}, limit time.Duration) bool {
@@ -210,35 +190,3 @@ func wait(done <-chan struct{}, limit time.Duration) bool {
 		return false
 	}
 }
-
-func dialOptions(c Config) []grpc.DialOption {
-	return []grpc.DialOption{
-		grpc.WithDefaultCallOptions(
-			grpc.MaxCallRecvMsgSize(contract.MaxMessageBytes), grpc.MaxCallSendMsgSize(contract.MaxMessageBytes)),
-		grpc.WithInitialWindowSize(contract.WindowBytes),
-		grpc.WithInitialConnWindowSize(contract.WindowBytes),
-		grpc.WithSharedWriteBuffer(true),
-		grpc.WithIdleTimeout(0),
-		grpc.WithUnaryInterceptor(telemetry.ClientInterceptor(c.Tracer, c.Name)),
-	}
-}
-
-// startLimit is go-plugin's own limit; ours is ctx.
-func startLimit(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return max(time.Until(deadline), time.Millisecond)
-	}
-	return time.Minute
-}
-
-func offer(majors []int) map[int]plugin.PluginSet {
-	offered := map[int]plugin.PluginSet{}
-	for _, major := range majors {
-		offered[major] = plugin.PluginSet{contract.ServiceSet: &nothing{}}
-	}
-	return offered
-}
-
-// nothing satisfies go-plugin, whose dispensing we do not use: the services are
-// opened on the connection itself.
-type nothing struct{ plugin.NetRPCUnsupportedPlugin }

@@ -3,12 +3,23 @@ package launch
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 )
 
-const socketsAreFiles = true
+const (
+	socketsAreFiles = true
+	// imagePath is where the process finds its own file: its first descriptor
+	// after stdin, stdout and stderr.
+	imagePath = "/proc/self/fd/3"
+)
 
 // openImage does not wait for the other end of what turns out to be a named pipe.
 func openImage(path string) (*os.File, error) {
@@ -17,7 +28,7 @@ func openImage(path string) (*os.File, error) {
 
 // command runs the open file itself: the child finds it as its descriptor 3.
 func command(image *os.File) *exec.Cmd {
-	cmd := exec.Command("/proc/self/fd/3")
+	cmd := exec.Command(imagePath)
 	cmd.Args = []string{image.Name()}
 	cmd.ExtraFiles = []*os.File{image}
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -25,7 +36,7 @@ func command(image *os.File) *exec.Cmd {
 		// Ctrl-C at the terminal reaches only the host, which then drains it.
 		Setpgid: true,
 		// When the thread that started it dies, which only happens with the
-		// host, so does the plugin; see runner.start.
+		// host, so does the plugin; see process.start.
 		Pdeathsig: syscall.SIGKILL,
 	}
 	return cmd
@@ -49,6 +60,34 @@ func (c containment) kill() error {
 }
 
 func (c containment) release() {}
+
+// awaitExit returns when the process has ended and was not collected yet.
+func awaitExit(p *os.Process) {
+	for unix.Waitid(unix.P_PID, p.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+}
+
+// otherFormat reports whether a file was not run because it is not for this
+// system.
+func otherFormat(err error) bool { return errors.Is(err, syscall.ENOEXEC) }
+
+// transport tells the plugin where to listen.
+func transport(place string) []string { return []string{handshake.EnvFolder + "=" + place} }
+
+// checkAddress refuses whatever is not a socket in the folder of this start.
+func checkAddress(network, address, place string) error {
+	if network != "unix" || !filepath.IsAbs(address) || filepath.Dir(address) != place || filepath.Clean(address) != address {
+		return fmt.Errorf("a plugin must listen on a unix socket in the folder that it was given, %s", place)
+	}
+	info, err := os.Lstat(address)
+	if err != nil {
+		return fmt.Errorf("look at its socket: %w", err)
+	}
+	if info.Mode().Type() != fs.ModeSocket {
+		return errors.New("that is no socket")
+	}
+	return nil
+}
 
 // checkPrivate refuses a folder that somebody else owns or may enter.
 func checkPrivate(path string) error {

@@ -8,7 +8,10 @@ import (
 	"os/exec"
 )
 
-const socketsAreFiles = true
+const (
+	socketsAreFiles = true
+	imagePath       = ""
+)
 
 var errPlatform = errors.New("plugins can be started on Linux and Windows only")
 
@@ -25,3 +28,13 @@ func (containment) kill() error { return nil }
 func (containment) release() {}
 
 func checkPrivate(string) error { return nil }
+
+func awaitExit(*os.Process) {}
+
+func otherFormat(error) bool { return false }
+
+func transport(string) []string { return nil }
+
+func checkAddress(string, string, string) error { return errPlatform }
+
+func endEscaped(string, int) int { return 0 }

@@ -1,15 +1,23 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
+
+	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 )
 
-const socketsAreFiles = false
+const (
+	socketsAreFiles = false
+	imagePath       = "" // files run under their own path
+)
 
 // openImage opens the file so that nobody can write or replace it for as long
 // as it stays open.
@@ -78,6 +86,45 @@ func (c containment) release() {
 		_ = windows.CloseHandle(c.job)
 	}
 }
+
+// awaitExit returns when the process has ended; the command's own handle keeps its
+// id from being given to another one.
+func awaitExit(p *os.Process) {
+	h, err := windows.OpenProcess(windows.SYNCHRONIZE, false, uint32(p.Pid))
+	if err != nil {
+		return // it has ended
+	}
+	defer windows.CloseHandle(h)
+	_, _ = windows.WaitForSingleObject(h, windows.INFINITE)
+}
+
+// otherFormat reports whether a file was not run because it is not for this
+// system.
+func otherFormat(err error) bool {
+	return errors.Is(err, windows.ERROR_BAD_EXE_FORMAT) || errors.Is(err, windows.ERROR_EXE_MACHINE_TYPE_MISMATCH)
+}
+
+// transport tells the plugin where to listen.
+func transport(string) []string {
+	return []string{
+		handshake.EnvMinPort + "=" + strconv.Itoa(handshake.MinPort),
+		handshake.EnvMaxPort + "=" + strconv.Itoa(handshake.MaxPort),
+	}
+}
+
+// checkAddress refuses whatever is not a port of the loopback that this host
+// offered.
+func checkAddress(network, address, _ string) error {
+	at, err := netip.ParseAddrPort(address)
+	if network != "tcp" || err != nil || at.Addr() != netip.AddrFrom4([4]byte{127, 0, 0, 1}) ||
+		at.Port() < handshake.MinPort || at.Port() > handshake.MaxPort {
+		return fmt.Errorf("a plugin must listen on 127.0.0.1, at a port from %d to %d", handshake.MinPort, handshake.MaxPort)
+	}
+	return nil
+}
+
+// endEscaped has nothing to do: nothing leaves a Job Object.
+func endEscaped(string, int) int { return 0 }
 
 // checkPrivate has nothing to check: on Windows the transport is loopback TCP
 // with mutual TLS, and the folder holds no sockets.
