@@ -1,7 +1,8 @@
 // Package logline reads what a plugin writes to stderr: structured log lines
 // become records of the host's log, anything else a line of its own. It distrusts
-// every byte: lines have a size, floods are counted instead of logged, and no
-// line can disturb the host. Start reading at [Reader].
+// every byte: lines have a size, floods are counted instead of logged, no line
+// can disturb the host, and the text of a panic is withheld. Start reading at
+// [Reader].
 package logline
 
 import (
@@ -41,6 +42,7 @@ type Reader struct {
 	now    func() time.Time
 
 	mu      sync.Mutex
+	panics  panicFilter
 	tokens  float64
 	at      time.Time
 	dropped int
@@ -102,14 +104,14 @@ func (l *Reader) Last() []string {
 }
 
 func (l *Reader) take(text string, cut bool) {
-	dropped, pass := l.admit(text)
+	record, err := parse(text)
+	dropped, text, pass := l.admit(text, err == nil)
 	if !pass {
 		return
 	}
 	if dropped > 0 {
 		l.logDropped(dropped)
 	}
-	record, err := parse(text)
 	if err != nil {
 		l.logger.Warn("plugin wrote an unstructured line", "line", text, "cut", cut)
 		return
@@ -117,11 +119,16 @@ func (l *Reader) take(text string, cut bool) {
 	l.logger.LogAttrs(context.Background(), record.level, record.message, record.attrs...)
 }
 
-// admit keeps the line and says whether the rate limit lets it pass, and how
-// many were dropped before it.
-func (l *Reader) admit(text string) (dropped int, pass bool) {
+// admit keeps the line as far as it may be shown, and says whether the rate limit
+// lets it pass, and how many were dropped before it.
+func (l *Reader) admit(text string, structured bool) (dropped int, show string, pass bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !structured {
+		if text, pass = l.panics.show(text); !pass {
+			return 0, "", false
+		}
+	}
 	short := text
 	if len(short) > keepBytes {
 		short = short[:keepBytes] + "…"
@@ -137,11 +144,11 @@ func (l *Reader) admit(text string) (dropped int, pass bool) {
 	l.at = now
 	if l.tokens < 1 {
 		l.dropped++
-		return 0, false
+		return 0, "", false
 	}
 	l.tokens--
 	dropped, l.dropped = l.dropped, 0
-	return dropped, true
+	return dropped, text, true
 }
 
 func (l *Reader) flushDropped() {

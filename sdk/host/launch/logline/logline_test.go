@@ -40,7 +40,7 @@ func TestLines(t *testing.T) {
 		{"structured line keeps level, message and fields", `{"time":"x","level":"ERROR","msg":"boom","ref":"secret://a"}`, "ERROR", "boom", "ref", "secret://a"},
 		{"number stays a number", `{"level":"INFO","msg":"m","n":3}`, "INFO", "m", "n", 3.0},
 		{"nested field becomes its JSON", `{"level":"INFO","msg":"m","o":{"a":[1]}}`, "INFO", "m", "o", `{"a":[1]}`},
-		{"plain text is unstructured", `panic: oh no`, "WARN", "plugin wrote an unstructured line", "line", "panic: oh no"},
+		{"plain text is unstructured", `oh no`, "WARN", "plugin wrote an unstructured line", "line", "oh no"},
 		{"numeric message is unstructured", `{"level":"INFO","msg":7}`, "WARN", "plugin wrote an unstructured line", "line", `{"level":"INFO","msg":7}`},
 		{"numeric @message does no harm", `{"@message":7,"@level":"info"}`, "WARN", "plugin wrote an unstructured line", "line", `{"@message":7,"@level":"info"}`},
 		{"unknown level is unstructured", `{"level":"LOUD","msg":"m"}`, "WARN", "plugin wrote an unstructured line", "line", `{"level":"LOUD","msg":"m"}`},
