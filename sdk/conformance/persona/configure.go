@@ -1,0 +1,76 @@
+package persona
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"google.golang.org/grpc"
+
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
+)
+
+// setters treat their configuration, or a question about their health, badly.
+func setters() []Persona {
+	onConfigure := func(do func(scene, *pb.ConfigureRequest, func() (*pb.ConfigureResponse, error)) (*pb.ConfigureResponse, error)) part {
+		return part{call: on(do)}
+	}
+	return []Persona{
+		{Name: "one-problem", About: "Reports the first problem of its configuration only.",
+			Breaks: []string{"configure-reports-all-problems-at-once"},
+			part: part{call: answer(func(r *pb.ConfigureResponse) {
+				r.Diagnostics = r.Diagnostics[:min(len(r.Diagnostics), 1)]
+			})}},
+		{Name: "quotes-configuration", About: "Repeats its configuration in a diagnostic.",
+			Breaks: []string{"diagnostics-quote-no-configuration"},
+			part: onConfigure(func(_ scene, req *pb.ConfigureRequest, next func() (*pb.ConfigureResponse, error)) (*pb.ConfigureResponse, error) {
+				resp, err := next()
+				for _, d := range resp.GetDiagnostics() {
+					d.Detail = string(req.GetConfig())
+				}
+				return resp, err
+			})},
+		{Name: "logs-configuration", About: "Logs its configuration.",
+			Breaks: []string{"log-holds-no-value"},
+			part: onConfigure(func(_ scene, req *pb.ConfigureRequest, next func() (*pb.ConfigureResponse, error)) (*pb.ConfigureResponse, error) {
+				fmt.Fprintf(os.Stderr, `{"level":"INFO","msg":"configuring","config":%q}`+"\n", req.GetConfig())
+				return next()
+			})},
+		{Name: "many-diagnostics", About: "Answers Configure with more diagnostics than there may be.",
+			part: part{call: answer(func(r *pb.ConfigureResponse) {
+				for range 200 {
+					r.Diagnostics = append(r.Diagnostics, &pb.Diagnostic{Severity: pb.Diagnostic_SEVERITY_WARNING, Path: "Folder", Summary: "is odd"})
+				}
+			})}},
+		{Name: "unconfigured", About: "Fails calls before Configure as a defect.",
+			Breaks: []string{"unconfigured-plugin-says-so"},
+			part:   refusedFor(fault.ConfigInvalid, fault.New(fault.Internal, fault.SourcePlugin, "nil pointer"))},
+		{Name: "check-writes", About: "Creates a secret when it is asked to check.",
+			Breaks: []string{"check-changes-and-reveals-nothing"},
+			part: part{call: on(func(s scene, _ *pb.CheckRequest, next func() (*pb.CheckResponse, error)) (*pb.CheckResponse, error) {
+				resp, err := next()
+				if err == nil {
+					_, _ = s.set("secret://persona/probe", []byte("probe"))
+				}
+				return resp, err
+			})}},
+		{Name: "many-results", About: "Answers Check with more results than there may be.",
+			part: part{call: answer(func(r *pb.CheckResponse) {
+				for range 100 {
+					r.Results = append(r.Results, &pb.CheckResult{Name: "one-more", Ok: true})
+				}
+			})}},
+	}
+}
+
+// refusedFor replaces the outcomes of one reason.
+func refusedFor(reason fault.Reason, instead error) part {
+	return part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+		resp, err := handle(ctx, req)
+		if err != nil && reasonOf(err) == reason {
+			return nil, instead
+		}
+		return resp, err
+	}}
+}

@@ -1,0 +1,17 @@
+package persona
+
+import (
+	"os/exec"
+
+	"golang.org/x/sys/windows"
+)
+
+// freeze stops every thread of the process, as a debugger does.
+func freeze() {
+	_, _, _ = windows.NewLazySystemDLL("ntdll.dll").NewProc("NtSuspendProcess").Call(uintptr(windows.CurrentProcess()))
+}
+
+// goAway asks for a place outside of the job of the plugin.
+func goAway(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &windows.SysProcAttr{CreationFlags: windows.CREATE_BREAKAWAY_FROM_JOB | windows.CREATE_NEW_PROCESS_GROUP}
+}
