@@ -13,7 +13,6 @@ const canary = "canary-8c1f"
 // TestMain lets this test binary die of a panic, so that the text is what the
 // runtime in use really prints.
 func TestMain(m *testing.M) {
-	defer func() { _ = os.Stdout.Sync() }()
 	switch os.Getenv("IDENTITYMESH_TEST_PANIC") {
 	case "":
 		os.Exit(m.Run())
