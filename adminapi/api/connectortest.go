@@ -12,6 +12,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 func (a *API) connectorTest() {
@@ -38,7 +39,8 @@ func (a *API) testConnector(ctx context.Context, in *ConnectorPath) (*testOutput
 	if err := a.engineFor(ctx, c); err != nil {
 		return nil, err
 	}
-	run, _, err := a.Store.Enqueue(ctx, store.NewRun{ConnectorID: c.ID, Kind: store.Test, Trigger: store.Manual, RequestedBy: a.Operator(ctx)})
+	run, _, err := a.Store.Enqueue(ctx, store.NewRun{ConnectorID: c.ID, Kind: store.Test, Trigger: store.Manual, RequestedBy: a.Operator(ctx),
+		TraceParent: telemetry.TraceParent(ctx)})
 	if err != nil {
 		return nil, connectorProblem(err)
 	}

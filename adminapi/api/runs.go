@@ -10,6 +10,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/diag"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // RunInput asks for a run.
@@ -74,6 +75,7 @@ func (a *API) startRun(ctx context.Context, in *Payload) (*runOutput, error) {
 	}
 	run, _, err := a.Store.Enqueue(ctx, store.NewRun{
 		ConnectorID: input.ConnectorID, Kind: store.Kind(input.Kind), Trigger: store.Manual, RequestedBy: a.Operator(ctx),
+		TraceParent: telemetry.TraceParent(ctx),
 	})
 	if err != nil {
 		return nil, connectorProblem(err)

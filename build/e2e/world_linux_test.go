@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,7 +31,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
-// bin has the engine and the DPAPI plugin as the release builds them.
+// bin has the engine, the Admin API and the DPAPI plugin as the release builds them.
 var bin string
 
 func TestMain(m *testing.M) {
@@ -46,7 +47,7 @@ func TestMain(m *testing.M) {
 		}
 		var needed []release.Binary
 		for _, b := range release.Binaries() {
-			if b.Name == "identitymesh-engine" || b.Name == "identitymesh-plugin-dpapi" {
+			if slices.Contains([]string{"identitymesh-engine", "identitymesh-adminapi", "identitymesh-plugin-dpapi"}, b.Name) {
 				needed = append(needed, b)
 			}
 		}

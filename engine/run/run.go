@@ -61,6 +61,7 @@ const settleLimit = 10 * time.Second
 // outcome stands in the history, or cannot be written any more because another
 // instance took over.
 func (r *Runner) Run(ctx context.Context, claimed store.Claimed) {
+	ctx = telemetry.WithTraceParent(ctx, claimed.Run.TraceParent)
 	ctx, span := r.tracer.Start(ctx, "run", trace.WithAttributes(
 		attribute.String("identitymesh.run_id", claimed.Run.ID),
 		attribute.String("identitymesh.connector", claimed.Connector.Name),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/engine/connector"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // Kind is how much a run reads.
@@ -86,7 +87,8 @@ type Run struct {
 	Reason, Error string
 	// WatermarkAfter also moves when a run that failed later had checkpoints.
 	WatermarkBefore, WatermarkAfter connector.Watermark
-	TraceID                         string
+	// TraceID is that of TraceParent, or, once it has started, the run's own.
+	TraceID, TraceParent string
 	// Report is what a test found; nil unless it succeeded.
 	Report *connector.Report
 }
@@ -110,13 +112,13 @@ func (c *Counts) add(d Counts) {
 
 const runColumns = `r.seq, r.id, r.connector_id, r.connector_name, r.connector_type, r.kind, r.trigger_name, r.requested_by,
 	r.instance_name, r.incarnation, r.status, r.queued, r.started, r.finished, r.added, r.updated, r.unchanged, r.absent, r.failed,
-	r.pages, r.reason, r.error_text, r.watermark_before, r.watermark_after, r.trace_id, r.report`
+	r.pages, r.reason, r.error_text, r.watermark_before, r.watermark_after, r.trace_id, r.trace_parent, r.report`
 
 func (r *Run) targets() []any {
 	return []any{&r.Seq, &r.ID, &r.ConnectorID, &r.ConnectorName, &r.ConnectorType, (*string)(&r.Kind), (*string)(&r.Trigger), &r.RequestedBy,
 		&r.Instance, &r.Incarnation, (*string)(&r.Status), &productTime{&r.Queued}, &productTime{&r.Started}, &productTime{&r.Finished},
 		&r.Counts.Added, &r.Counts.Updated, &r.Counts.Unchanged, &r.Counts.Absent, &r.Counts.Failed,
-		&r.Pages, &r.Reason, &r.Error, (*string)(&r.WatermarkBefore), (*string)(&r.WatermarkAfter), &r.TraceID, reportColumn{&r.Report}}
+		&r.Pages, &r.Reason, &r.Error, (*string)(&r.WatermarkBefore), (*string)(&r.WatermarkAfter), &r.TraceID, &r.TraceParent, reportColumn{&r.Report}}
 }
 
 // NewRun asks for a run.
@@ -126,6 +128,9 @@ type NewRun struct {
 	Trigger     Trigger
 	// RequestedBy names the operator or the schedule.
 	RequestedBy string
+	// TraceParent is the W3C trace context of the request, which the run
+	// continues; empty for none. See [telemetry.TraceParent].
+	TraceParent string
 }
 
 // Enqueue queues a run, or returns the one of the same connector and kind that
@@ -171,10 +176,10 @@ func (s *Store) enqueue(ctx context.Context, tx *sql.Tx, want NewRun) (Run, bool
 	if _, err := s.exec(ctx, tx, "insert run", `INSERT INTO IM_RunHistory
 		(id, connector_id, connector_name, connector_type, kind, trigger_name, requested_by, instance_name, instance_key, incarnation,
 		status, queued, started, finished, added, updated, unchanged, absent, failed, pages, reason, error_text,
-		watermark_before, watermark_after, trace_id, report)
-		VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, '', '', '', @p8, @p9, @p10, @p11, 0, 0, 0, 0, 0, 0, '', '', '', '', '', '')`,
+		watermark_before, watermark_after, trace_id, trace_parent, report)
+		VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, '', '', '', @p8, @p9, @p10, @p11, 0, 0, 0, 0, 0, 0, '', '', '', '', @p12, @p13, '')`,
 		id, c.ID, c.Name, c.Type, string(want.Kind), string(want.Trigger), clip(want.RequestedBy, maxLabelBytes), string(Queued),
-		now, time.Time{}, time.Time{}); err != nil {
+		now, time.Time{}, time.Time{}, telemetry.TraceID(want.TraceParent), clip(want.TraceParent, 64)); err != nil {
 		return Run{}, false, err
 	}
 	run, err := s.run(ctx, tx, id)

@@ -42,7 +42,7 @@ func reply(text string) fakeserver.Answer {
 	case strings.Contains(text, "r.status = @p2 AND r.kind = @p3"):
 		return fakeserver.Answer{} // nothing is queued yet
 	case strings.Contains(text, "FROM IM_RunHistory r"):
-		return row(n, "run", "c", "name", "ldap", "full", "manual", "ann", "me", "1", "Running", someTime, someTime, nil, z, z, z, z, z, z, "", "", "", "", "", "")
+		return row(n, "run", "c", "name", "ldap", "full", "manual", "ann", "me", "1", "Running", someTime, someTime, nil, z, z, z, z, z, z, "", "", "", "", "", "", "")
 	case strings.Contains(text, "FROM IM_Connectors c"):
 		return row("c", "name", "ldap", "{}", true, "", n, someTime, someTime)
 	case strings.Contains(text, "FROM IM_ConnectorState"):

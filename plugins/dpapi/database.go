@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/identitymesh/identitymesh/plugins/dpapi/rows"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
@@ -15,8 +17,9 @@ const closeTimeout = time.Second
 // database connects when it is first needed and, when that failed, at the next
 // call: a database that is down when the plugin starts must not cost the plugin.
 type database struct {
-	cfg productdb.Config
-	now func() time.Time
+	cfg    productdb.Config
+	now    func() time.Time
+	tracer trace.TracerProvider
 
 	// turn is held while the fields below are used. It is a channel because a
 	// caller that waits for another's connecting must give up in time.
@@ -25,8 +28,8 @@ type database struct {
 	table *rows.Table
 }
 
-func newDatabase(cfg productdb.Config, now func() time.Time) *database {
-	return &database{cfg: cfg, now: now, turn: make(chan struct{}, 1)}
+func newDatabase(cfg productdb.Config, now func() time.Time, tracer trace.TracerProvider) *database {
+	return &database{cfg: cfg, now: now, tracer: tracer, turn: make(chan struct{}, 1)}
 }
 
 // open returns the table. Errors are [*fault.Error].
@@ -41,7 +44,7 @@ func (d *database) open(ctx context.Context) (*rows.Table, error) {
 	if err := d.prepare(ctx); err != nil {
 		return nil, err
 	}
-	table, err := rows.Open(ctx, d.db, d.now)
+	table, err := rows.Open(ctx, rows.Config{DB: d.db, Now: d.now, Tracer: d.tracer})
 	if err != nil {
 		return nil, databaseFault(ctx, "open IM_Secrets", err)
 	}

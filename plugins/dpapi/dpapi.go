@@ -72,7 +72,7 @@ func open(ctx context.Context, env provider.Environment) (*Provider, diag.List) 
 			DataFolder:       cfg.dataFolder,
 			// A secret that was reported as set must not be lost with the power.
 			Durable: true,
-		}, time.Now),
+		}, time.Now, env.Tracer),
 		host: protector.Config{DataFolder: cfg.dataFolder, HostName: hostName, Random: rand.Reader},
 	}
 	ctx, cancel := context.WithTimeout(ctx, validateTimeout)

@@ -16,6 +16,15 @@ const (
 	SQLServer Dialect = "sqlserver"
 )
 
+// System is the dialect's name in traces, a value of db.system.name in
+// OpenTelemetry's semantic conventions.
+func (d Dialect) System() string {
+	if d == SQLServer {
+		return "microsoft.sql_server"
+	}
+	return string(d)
+}
+
 // SQL turns a statement with parameters @p1, @p2 and so on into the dialect's.
 // The text @p must not occur in it otherwise.
 func (d Dialect) SQL(query string) string {

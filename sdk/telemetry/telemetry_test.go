@@ -162,3 +162,34 @@ func TestNothingIsExportedUnlessTheEnvironmentAsksForIt(t *testing.T) {
 		})
 	}
 }
+
+func TestTraceGoesOnWhereItIsAskedForLater(t *testing.T) {
+	provider := sdktrace.NewTracerProvider()
+	ctx, span := provider.Tracer("test").Start(t.Context(), "request")
+	parent := telemetry.TraceParent(ctx)
+	if telemetry.TraceID(parent) != span.SpanContext().TraceID().String() || len(parent) > 55 {
+		t.Errorf("%q", parent)
+	}
+	_, later := provider.Tracer("test").Start(telemetry.WithTraceParent(t.Context(), parent), "work")
+	if later.SpanContext().TraceID() != span.SpanContext().TraceID() {
+		t.Error("the later work is in another trace")
+	}
+	for _, none := range []string{"", "00-x", telemetry.TraceParent(t.Context())} {
+		if id := telemetry.TraceID(none); id != "" || telemetry.WithTraceParent(t.Context(), none) == nil {
+			t.Errorf("%q has trace id %q", none, id)
+		}
+	}
+}
+
+func TestPluginTracesOnlyWhatItsHostSamples(t *testing.T) {
+	spans := tracetest.NewInMemoryExporter()
+	server := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+	never := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
+	ctx, _ := never.Tracer("test").Start(t.Context(), "run")
+	ctx = metadata.NewIncomingContext(t.Context(), metadata.Pairs("traceparent", telemetry.TraceParent(ctx)))
+	_, err := telemetry.ServerInterceptor(server)(ctx, nil, &grpc.UnaryServerInfo{FullMethod: "/a.b.Svc/Get"},
+		func(context.Context, any) (any, error) { return nil, nil })
+	if err != nil || len(spans.GetSpans()) > 0 {
+		t.Errorf("%v, spans %v", err, spans.GetSpans())
+	}
+}

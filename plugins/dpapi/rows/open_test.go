@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"github.com/identitymesh/identitymesh/plugins/dpapi/protector"
 	"github.com/identitymesh/identitymesh/plugins/dpapi/rows"
 	"github.com/identitymesh/identitymesh/sdk/naming"
@@ -47,7 +49,7 @@ func (f *fixture) open() (*rows.Table, *productdb.DB) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	table, err := rows.Open(f.t.Context(), db, time.Now)
+	table, err := rows.Open(f.t.Context(), rows.Config{DB: db, Now: time.Now, Tracer: noop.NewTracerProvider()})
 	if err != nil {
 		f.t.Fatal(err)
 	}

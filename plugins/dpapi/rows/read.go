@@ -19,7 +19,9 @@ const pageBytes = 2 << 20
 
 // Find returns the row of ref, or [ErrNotFound]. A row under the mapped name goes
 // before a legacy one.
-func (t *Table) Find(ctx context.Context, ref secret.Ref) (Row, error) {
+func (t *Table) Find(ctx context.Context, ref secret.Ref) (_ Row, err error) {
+	ctx, end := t.span(ctx, "SELECT")
+	defer func() { end(err) }()
 	mapped, legacy, err := t.lookup(ctx, t.db.Read, ref)
 	switch {
 	case err != nil:
@@ -35,6 +37,8 @@ func (t *Table) Find(ctx context.Context, ref secret.Ref) (Row, error) {
 // Page returns at most size rows whose names follow after, in the order of
 // names, and whether there are more. Blobs are left out.
 func (t *Table) Page(ctx context.Context, after string, size int) (page []Row, more bool, err error) {
+	ctx, end := t.span(ctx, "SELECT")
+	defer func() { end(err) }()
 	found, err := t.db.Read.QueryContext(ctx, t.db.Dialect.SQL(
 		"SELECT "+metadataColumns+" FROM IM_Secrets WHERE name > @p1 ORDER BY name"+t.db.Dialect.Limit("@p2")), after, size+1)
 	if err != nil {
@@ -59,6 +63,8 @@ func (t *Table) Page(ctx context.Context, after string, size int) (page []Row, m
 // Count returns how many secrets there are, and how many of them another host,
 // or the .NET product, sealed.
 func (t *Table) Count(ctx context.Context, hostID string) (all, foreign int, err error) {
+	ctx, end := t.span(ctx, "SELECT")
+	defer func() { end(err) }()
 	err = t.db.Read.QueryRowContext(ctx, t.db.Dialect.SQL(
 		"SELECT COUNT(*), COALESCE(SUM(CASE WHEN host_id = @p1 THEN 0 ELSE 1 END), 0) FROM IM_Secrets"), hostID).Scan(&all, &foreign)
 	if err != nil {

@@ -14,9 +14,12 @@ import (
 	"strconv"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/identitymesh/identitymesh/plugins/dpapi/protector"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // VersionTable records which migrations of this package were applied. The other
@@ -69,22 +72,37 @@ func (r Row) Version() secret.Version { return secret.Version(strconv.FormatInt(
 // Table is IM_Secrets. It is safe for concurrent use, also by several processes
 // and hosts.
 type Table struct {
-	db  *productdb.DB
-	now func() time.Time
+	db     *productdb.DB
+	now    func() time.Time
+	tracer trace.Tracer
+}
+
+// Config of a [Table].
+type Config struct {
+	// DB stays the caller's to close.
+	DB *productdb.DB
+	// Now is the clock of the rows' times.
+	Now func() time.Time
+	// Tracer makes a span of each operation within the caller's.
+	Tracer trace.TracerProvider
 }
 
 //go:embed migrations
 var embedded embed.FS
 
-// Open brings the table up to date and returns it. db stays the caller's to
-// close; now is the clock of the row's times.
-func Open(ctx context.Context, db *productdb.DB, now func() time.Time) (*Table, error) {
+// Open brings the table up to date and returns it.
+func Open(ctx context.Context, c Config) (*Table, error) {
 	migrations, err := fs.Sub(embedded, "migrations")
 	if err != nil {
 		return nil, err
 	}
-	if err := db.Migrate(ctx, migrations, VersionTable); err != nil {
+	if err := c.DB.Migrate(ctx, migrations, VersionTable); err != nil {
 		return nil, err
 	}
-	return &Table{db: db, now: now}, nil
+	return &Table{db: c.DB, now: c.Now, tracer: c.Tracer.Tracer("github.com/identitymesh/identitymesh/plugins/dpapi/rows")}, nil
+}
+
+// span begins an operation; the outcome that the caller returns ends it.
+func (t *Table) span(ctx context.Context, operation string) (context.Context, func(error)) {
+	return telemetry.Database(ctx, t.tracer, t.db.Dialect.System(), operation, "IM_Secrets")
 }

@@ -26,7 +26,9 @@ const putTries = 100
 // With expected, the ref must be at that version, or have no row when that is
 // empty; else [*ConflictError] or [ErrExists]. Without it, writers that meet are
 // applied one after the other. A legacy row of the ref is replaced.
-func (t *Table) Put(ctx context.Context, row Row, expected *secret.Version) (Row, error) {
+func (t *Table) Put(ctx context.Context, row Row, expected *secret.Version) (_ Row, err error) {
+	ctx, end := t.span(ctx, "UPDATE")
+	defer func() { end(err) }()
 	row.Name = naming.Name(string(row.Ref))
 	row.Expires = productdb.Cut(row.Expires)
 	tags, err := marshalTags(row.Tags)
@@ -136,7 +138,9 @@ func (t *Table) values(row Row, tags sql.NullString) []any {
 }
 
 // Delete removes every row of ref, or returns [ErrNotFound].
-func (t *Table) Delete(ctx context.Context, ref secret.Ref) error {
+func (t *Table) Delete(ctx context.Context, ref secret.Ref) (err error) {
+	ctx, end := t.span(ctx, "DELETE")
+	defer func() { end(err) }()
 	return t.db.InWriteTx(ctx, func(tx *sql.Tx) error {
 		mapped, legacy, err := t.lookup(ctx, tx, ref)
 		if err != nil {
