@@ -11,7 +11,8 @@ import (
 
 // HashError is a plugin file that is not the one that was pinned.
 type HashError struct {
-	Path string
+	// Plugin is its name in the configuration.
+	Plugin, Path string
 	// Want and Found are SHA-256 in hexadecimal digits.
 	Want, Found string
 	// Pin says where Want stands, as in a lock file or a configuration key.
@@ -20,20 +21,20 @@ type HashError struct {
 
 func (e *HashError) Error() string {
 	return fmt.Sprintf("plugin file %s has SHA-256 %s, but %s pins %s: it is another build or was changed; "+
-		"if the new file is the one you trust, pin its hash there", e.Path, e.Found, e.Pin, e.Want)
+		"install it again, or if it is the file you trust, run: secretscli plugin lock %s", e.Path, e.Found, e.Pin, e.Want, e.Plugin)
 }
 
-// openVerified opens the file at path once, hashes what it opened and compares.
+// openVerified opens the plugin's file once, hashes what it opened and compares.
 // The caller runs exactly the returned file, so a file that is swapped in later
 // under the same path never runs.
-func openVerified(path, want, pin string) (*os.File, error) {
-	f, err := openImage(path)
+func openVerified(c Config) (*os.File, error) {
+	f, err := openImage(c.Path)
 	if err != nil {
-		return nil, cannotOpen(path, err)
+		return nil, cannotOpen(c.Path, err)
 	}
 	found, err := hashRegular(f)
-	if err == nil && !strings.EqualFold(found, want) {
-		err = &HashError{Path: path, Want: strings.ToLower(want), Found: found, Pin: pin}
+	if err == nil && !strings.EqualFold(found, c.SHA256) {
+		err = &HashError{Plugin: c.Name, Path: c.Path, Want: strings.ToLower(c.SHA256), Found: found, Pin: c.Pin}
 	}
 	if err != nil {
 		_ = f.Close()

@@ -29,7 +29,7 @@ func TestFileThatWasSwappedAfterTheCheckDoesNotRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	image, err := openVerified(path, hash, "the test")
+	image, err := openVerified(Config{Path: path, SHA256: hash, Pin: "the test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,12 +49,12 @@ func TestFileThatWasSwappedAfterTheCheckDoesNotRun(t *testing.T) {
 
 func TestWrongHashNamesEverythingAnOperatorNeeds(t *testing.T) {
 	want := strings.Repeat("AB", 32)
-	_, err := openVerified("/bin/echo", want, "Secrets:Plugins:acme:Sha256")
+	_, err := openVerified(Config{Name: "acme", Path: "/bin/echo", SHA256: want, Pin: "Secrets:Plugins:acme:Sha256"})
 	var wrong *HashError
 	if !errors.As(err, &wrong) {
 		t.Fatalf("got %v", err)
 	}
-	for _, part := range []string{"/bin/echo", strings.ToLower(want), wrong.Found, "Secrets:Plugins:acme:Sha256"} {
+	for _, part := range []string{"/bin/echo", strings.ToLower(want), wrong.Found, "Secrets:Plugins:acme:Sha256", "secretscli plugin lock acme"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error lacks %q: %v", part, err)
 		}
@@ -63,10 +63,10 @@ func TestWrongHashNamesEverythingAnOperatorNeeds(t *testing.T) {
 
 func TestWhatIsNoFileIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := openVerified(dir, "", ""); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+	if _, err := openVerified(Config{Path: dir}); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("a folder: %v", err)
 	}
-	if _, err := openVerified(filepath.Join(dir, "none"), "", ""); err == nil || !strings.Contains(err.Error(), "does not exist") {
+	if _, err := openVerified(Config{Path: filepath.Join(dir, "none")}); err == nil || !strings.Contains(err.Error(), "does not exist") {
 		t.Errorf("nothing: %v", err)
 	}
 }

@@ -64,7 +64,7 @@ type Process struct {
 // the plugin or its file is to blame for a [*StartError].
 func Start(ctx context.Context, c Config) (*Process, error) {
 	c.Folder.tellOrphans(c.Logger)
-	image, err := openVerified(c.Path, c.SHA256, c.Pin)
+	image, err := openVerified(c)
 	if err != nil {
 		return nil, err
 	}
