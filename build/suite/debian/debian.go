@@ -49,7 +49,8 @@ func Needs() []Need {
 		{Package: "util-linux", Any: []string{"setpriv"}, For: "running database servers without root's rights"},
 		{Package: "iproute2", Any: []string{"ip", "/usr/sbin/ip"}, For: "tests that cut the network"},
 		{Package: "python3-grpcio", Any: []string{"/usr/lib/python3/dist-packages/grpc"}, For: "the provider in Python"},
-		{Package: "python3-grpc-tools", Any: []string{"/usr/lib/python3/dist-packages/grpc_tools"}, For: "the provider in Python"},
+		{Package: "protobuf-compiler", Any: []string{"protoc"}, For: "the provider in Python"},
+		{Package: "libprotobuf-dev", Any: []string{"/usr/include/google/protobuf/any.proto"}, For: "the provider in Python"},
 		{Package: "python3-protobuf", Any: []string{"/usr/lib/python3/dist-packages/google/protobuf"}, For: "the provider in Python"},
 		{Package: "python3-cryptography", Any: []string{"/usr/lib/python3/dist-packages/cryptography"}, For: "the provider in Python"},
 	}
