@@ -39,9 +39,9 @@ type Config struct {
 	Majors []int
 	// Verified, when set, is called once the file is open and has its pinned hash.
 	Verified func()
-	// Stdout, when set, receives all that the plugin writes there, the handshake
-	// line included, until its process has ended.
-	Stdout io.Writer
+	// Stdout and Stderr, when set, receive all that the plugin writes there, the
+	// handshake line included, until its process has ended.
+	Stdout, Stderr io.Writer
 }
 
 // Waits when a process is stopped, each after the one before: for the plugin to
@@ -84,7 +84,12 @@ func Start(ctx context.Context, c Config) (*Process, error) {
 	first := make(chan firstLine, 1)
 	p.process = &process{
 		cmd: command(image), place: place, logger: c.Logger, ended: make(chan struct{}),
-		readStderr: p.log.Read,
+		readStderr: func(stderr io.Reader) {
+			if c.Stderr != nil {
+				stderr = io.TeeReader(stderr, c.Stderr)
+			}
+			p.log.Read(stderr)
+		},
 		readStdout: func(stdout io.Reader) {
 			if c.Stdout != nil {
 				stdout = io.TeeReader(stdout, c.Stdout)
