@@ -55,7 +55,7 @@ func noPluginImport(p Package) []Finding {
 
 // wireRooms are the packages that turn generated types into those of the domain.
 func wireRooms() []string {
-	return []string{"sdk/conformance", "sdk/fault/wire", "sdk/gen", "sdk/host/facade", "sdk/pluginmain", "sdk/plugintest"}
+	return []string{"sdk/conformance", "sdk/conformance", "sdk/fault/wire", "sdk/gen", "sdk/host/facade", "sdk/pluginmain", "sdk/plugintest"}
 }
 
 // generatedImport leaves tests out: one of them walks the messages of the contract.

@@ -1,0 +1,183 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/host/facade"
+	"github.com/identitymesh/identitymesh/sdk/host/launch"
+)
+
+// Config says what to check.
+type Config struct {
+	// Binary is the path of the plugin's file.
+	Binary string
+	// Config is a good configuration, a JSON object. The suite writes to the store
+	// that it names, if the plugin claims to write.
+	Config []byte
+	// Environment is what the plugin finds in its environment beside the variables
+	// of the handshake, as KEY=value.
+	Environment []string
+	// Seeds are secrets that the store holds already, for a plugin that only reads.
+	Seeds []Seed
+	// Unreachable is a configuration that is well formed and names a store that
+	// cannot be reached; nil when there is no such thing. With it the suite checks
+	// what the plugin says of a store that is away.
+	Unreachable []byte
+	// Canaries are texts in Config that must never be seen outside of it, as
+	// passwords.
+	Canaries []string
+	// CallLimit is the deadline of each call; 0 means 10 s.
+	CallLimit time.Duration
+	// Logger receives the plugin's log lines; nil for nobody.
+	Logger *slog.Logger
+}
+
+// Seed is a secret that a store holds already.
+type Seed struct {
+	Ref   string
+	Value []byte
+}
+
+// Limits of a run.
+const (
+	defaultCallLimit = 10 * time.Second
+	// startLimit is what a host gives a plugin from its start to its configuration.
+	startLimit = 30 * time.Second
+	// cleanLimit is for removing what was written, also when the caller gave up.
+	cleanLimit = 30 * time.Second
+	// atOnce is how many cases run side by side; most of them wait.
+	atOnce = 4
+)
+
+// Run checks the plugin against every case of [Cases] and reports. Progress, when
+// not nil, hears of each result as it is there, from one goroutine at a time; the
+// order is not that of the report. When ctx ends, the cases that were not finished
+// are skipped and the error is that of ctx; the report is valid all the same.
+//
+// Any other error is one of the run itself, as a file that does not exist. A
+// plugin that does not start is a result.
+func Run(ctx context.Context, c Config, progress func(Result)) (report Report, err error) {
+	s, err := newSuite(c)
+	if err != nil {
+		return Report{}, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	results := map[string]Result{}
+	var mu sync.Mutex
+	do := func(kase Case) {
+		r := s.try(ctx, kase)
+		mu.Lock()
+		defer mu.Unlock()
+		results[r.Case] = r
+		if progress != nil {
+			progress(r)
+		}
+	}
+	all := Cases()
+	s.prepare(ctx)
+	for _, when := range []phase{together, alone} {
+		var wg sync.WaitGroup
+		turns := make(chan struct{}, atOnce)
+		if when == alone {
+			turns = make(chan struct{}, 1)
+		}
+		for _, kase := range all {
+			if kase.phase == when {
+				turns <- struct{}{}
+				wg.Go(func() { defer func() { <-turns }(); do(kase) })
+			}
+		}
+		wg.Wait()
+	}
+	leftovers := s.clean(ctx)
+	s.stopAll()
+	for _, kase := range all {
+		if kase.phase == afterwards {
+			do(kase)
+		}
+	}
+	report = Report{Binary: c.Binary, SHA256: s.sha256, Plugin: s.info, Leftovers: leftovers}
+	for _, kase := range all {
+		report.Results = append(report.Results, results[kase.Name])
+	}
+	return report, ctx.Err()
+}
+
+// newSuite makes what a run needs before the plugin starts.
+func newSuite(c Config) (*suite, error) {
+	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
+		return nil, fmt.Errorf("plugins run on Linux and Windows only, not on %s", runtime.GOOS)
+	}
+	if c.CallLimit <= 0 {
+		c.CallLimit = defaultCallLimit
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	hash, err := launch.Hash(c.Binary)
+	if err != nil {
+		return nil, err
+	}
+	// A short path leaves room for the names of sockets.
+	dir, err := os.MkdirTemp("", "im-")
+	if err != nil {
+		return nil, err
+	}
+	folder, err := launch.OpenFolder(dir)
+	if err != nil {
+		_ = os.RemoveAll(dir)
+		return nil, err
+	}
+	return &suite{
+		config: c, sha256: hash, dir: dir, folder: folder, run: random(6), leaks: newLeaks(c.Canaries),
+		written: map[string]bool{}, unserved: map[facade.Capability]bool{},
+	}, nil
+}
+
+// try runs one case and judges it.
+func (s *suite) try(ctx context.Context, kase Case) Result {
+	r := Result{Case: kase.Name, Spec: kase.Spec(), Level: kase.Level, Verdict: Pass}
+	start := time.Now()
+	t := &trial{suite: s, kase: kase}
+	err := s.ready(ctx, kase)
+	if err == nil {
+		err = kase.run(ctx, t)
+	}
+	var skipped *skipError
+	if err != nil && !errors.As(err, &skipped) {
+		t.problem(err)
+	}
+	switch problems := t.found(); {
+	case ctx.Err() != nil && kase.phase != afterwards:
+		r.Verdict, r.Why, r.Unmet = Skip, "the run was ended before this case was", true
+	case problems != "":
+		r.Verdict, r.Why = Fail, problems
+	case skipped != nil:
+		r.Verdict, r.Why, r.Unmet = Skip, skipped.why, skipped.unmet
+	}
+	r.Duration = time.Since(start)
+	return r
+}
+
+// ready says whether the case concerns the plugin.
+func (s *suite) ready(ctx context.Context, kase Case) error {
+	if s.broken != nil && kase.Name != caseStart {
+		return unmet("the plugin did not start: see %s", caseStart)
+	}
+	for _, c := range kase.Needs {
+		switch {
+		case !s.info.Capabilities.Has(c):
+			return skipf("the plugin does not claim %s", c)
+		case s.unserved[c]:
+			return skipf("the plugin claims %s and does not serve it: see %s", c, caseClaims)
+		}
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,142 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/identitymesh/identitymesh/sdk/contract"
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
+	"github.com/identitymesh/identitymesh/sdk/host/facade"
+)
+
+// endCases are about how a process leaves.
+func endCases() []Case {
+	return []Case{
+		{Name: "drained-plugin-takes-no-new-calls", Page: "plugin.md", Level: Core, About: "they are UNAVAILABLE of PLUGIN; a second Drain is as the first", run: drains},
+		{Name: "drain-does-not-end-the-process-too-early", Page: "plugin.md", Level: Core, About: "calls under way get an answer", run: finishesCalls},
+		{Name: "plugin-leaves-when-stdin-ends", Page: "process.md", Level: Core, About: "within 2 s, idle, busy, drained and not configured", run: leaves},
+	}
+}
+
+func drains(ctx context.Context, t *trial) error {
+	return t.fresh(ctx, func(p *plugin) error {
+		if err := p.configure(ctx, t.config.Config); err != nil {
+			return err
+		}
+		for _, when := range []string{"the first", "a second"} {
+			if _, err := p.Drain(ctx, &pb.DrainRequest{}); err != nil {
+				return outcome(when+" Drain", err)
+			}
+		}
+		for call, err := range t.callAll(ctx, p) {
+			if err == nil || status.Code(err) != codes.Unavailable || !p.gone() {
+				if err := wantFrom(call+" after Drain", err, fault.Unavailable, fault.SourcePlugin); err != nil {
+					t.problem(err)
+				}
+			}
+		}
+		if _, err := p.GetInfo(ctx, &pb.GetInfoRequest{}); err != nil && !p.gone() {
+			t.failf("GetInfo after Drain: got %s, expected an answer", told(err))
+		}
+		p.ended.Store(true) // it may leave by itself
+		return nil
+	})
+}
+
+// gone reports whether the process has ended, and waits a moment to find out.
+func (p *plugin) gone() bool {
+	select {
+	case <-p.process.Done():
+		return true
+	case <-time.After(100 * time.Millisecond):
+		return false
+	}
+}
+
+// finishesCalls drains while calls are under way. Some come too late and are
+// refused; none may be cut off.
+func finishesCalls(ctx context.Context, t *trial) error {
+	return t.fresh(ctx, func(p *plugin) error {
+		if err := p.configure(ctx, t.config.Config); err != nil {
+			return err
+		}
+		p.ended.Store(true) // it may leave by itself afterwards
+		var wg sync.WaitGroup
+		call := func(what string, do func() error) {
+			wg.Go(func() {
+				err := do()
+				if status.Code(err) == codes.Unavailable && len(status.Convert(err).Details()) == 0 {
+					t.failf("a %s that was under way during Drain was cut off (%s), expected an answer or the refusal", what, told(err))
+				}
+			})
+		}
+		for i := range 8 {
+			call("Describe", func() error {
+				_, err := p.Describe(ctx, &pb.DescribeRequest{Ref: t.ref("absent")})
+				return err
+			})
+			if t.claims(facade.Write) {
+				call("Set", func() error {
+					value := t.leaks.value(min(256<<10, t.info.Limits.MaxValueBytes))
+					_, err := p.Set(ctx, &pb.SetRequest{Ref: t.ref(fmt.Sprint(i)), Value: value})
+					return err
+				})
+			}
+		}
+		sleep(ctx, 2*time.Millisecond)
+		_, err := p.Drain(ctx, &pb.DrainRequest{})
+		wg.Wait()
+		if err != nil {
+			return outcome("Drain", err)
+		}
+		return nil
+	})
+}
+
+// leaveSlack is for the system to notice the end of a process.
+const leaveSlack = 500 * time.Millisecond
+
+func leaves(ctx context.Context, t *trial) error {
+	for _, when := range []string{"before Configure", "while idle", "while busy", "after Drain"} {
+		p, err := t.start(ctx)
+		if err != nil {
+			return err
+		}
+		if when != "before Configure" {
+			if err := p.configure(ctx, t.config.Config); err != nil {
+				return err
+			}
+		}
+		var wg sync.WaitGroup
+		busy, over := context.WithCancel(ctx)
+		if when == "while busy" {
+			for range 4 {
+				wg.Go(func() {
+					for busy.Err() == nil {
+						if _, err := p.Describe(busy, &pb.DescribeRequest{Ref: t.ref("absent")}); status.Code(err) == codes.Unavailable {
+							return
+						}
+					}
+				})
+			}
+			sleep(ctx, 20*time.Millisecond)
+		}
+		if when == "after Drain" {
+			_, _ = p.Drain(ctx, &pb.DrainRequest{})
+			p.ended.Store(true)
+		}
+		took, left := p.stop()
+		over()
+		wg.Wait()
+		if !left || took > contract.LeaveGrace+leaveSlack {
+			t.failf("%s: %s after its stdin ended it was still there, expected it to leave within %s", when, took.Round(100*time.Millisecond), contract.LeaveGrace)
+		}
+	}
+	return nil
+}
