@@ -1,4 +1,4 @@
-package launch
+package launch_test
 
 import (
 	"context"
@@ -7,102 +7,21 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gofrs/flock"
-	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/identitymesh/identitymesh/sdk/host/launch"
 )
 
-// part is the variable that makes this test binary play a plugin that
-// misbehaves.
-const part = "IDENTITYMESH_TEST_PART"
-
-func TestMain(m *testing.M) {
-	switch os.Getenv(part) {
-	case "":
-		os.Exit(m.Run())
-	case "hides in its host's process group":
-		fmt.Fprintln(os.Stderr, os.Getpid())
-		if err := hide(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-		time.Sleep(time.Hour)
-	case "dies with a long report":
-		for n := range 300 {
-			fmt.Fprintln(os.Stderr, "frame", n)
-		}
-		fmt.Fprintln(os.Stderr, "last words")
-		os.Exit(3)
-	}
-}
-
-// slow is a log that cannot keep up with a plugin that writes a lot.
-type slow struct{ slog.Handler }
-
-func (slow) Enabled(context.Context, slog.Level) bool { return true }
-
-func (slow) Handle(context.Context, slog.Record) error {
-	time.Sleep(500 * time.Microsecond)
-	return nil
-}
-
-// shortFolder is a folder whose path leaves room for a socket's name.
-func shortFolder(t *testing.T) string {
-	t.Helper()
-	path, err := os.MkdirTemp("", "im-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(path) })
-	return path
-}
-
-func hide() error {
-	group, err := syscall.Getpgid(os.Getppid())
-	if err != nil {
-		return err
-	}
-	return syscall.Setpgid(0, group)
-}
-
-// startPart starts this test binary as a plugin that plays the named part, for
-// at most limit, and fails the test when that hangs.
-func startPart(t *testing.T, name string, limit time.Duration) error {
-	t.Helper()
-	hash, err := Hash(os.Args[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder, err := OpenFolder(shortFolder(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	result := make(chan error, 1)
-	go func() {
-		_, err := Start(ctx, Config{
-			Name: "part", Path: os.Args[0], SHA256: hash, Pin: "the test", Environment: []string{part + "=" + name},
-			Folder: folder, Logger: slog.New(slow{slog.DiscardHandler}), Tracer: tracenoop.NewTracerProvider(), Now: time.Now,
-		})
-		result <- err
-	}()
-	select {
-	case err := <-result:
-		_ = folder.Close()
-		return err
-	case <-time.After(limit + 20*time.Second):
-		t.Fatal("the start hangs")
-		return nil
-	}
-}
-
 func TestPluginCannotHideFromItsEndInAnotherProcessGroup(t *testing.T) {
-	err := startPart(t, "hides in its host's process group", time.Second)
-	var failed *StartError
+	t.Parallel()
+	_, err := newTrial(t).start(t, "", "hides in its host's process group", time.Second)
+	var failed *launch.StartError
 	if !errors.As(err, &failed) || len(failed.LastLines) != 1 {
 		t.Fatalf("got %v", err)
 	}
@@ -116,39 +35,123 @@ func TestPluginCannotHideFromItsEndInAnotherProcessGroup(t *testing.T) {
 	}
 }
 
+// slow is a log that cannot keep up with a plugin that writes a lot.
+type slow struct{ slog.Handler }
+
+func (slow) Enabled(context.Context, slog.Level) bool { return true }
+
+func (slow) Handle(context.Context, slog.Record) error {
+	time.Sleep(500 * time.Microsecond)
+	return nil
+}
+
 func TestReportOfADeadPluginHasItsLastLine(t *testing.T) {
-	err := startPart(t, "dies with a long report", 10*time.Second)
-	if err == nil || !strings.Contains(err.Error(), "frame 299 | last words") {
+	t.Parallel()
+	_, err := newTrial(t).start(t, "", "dies with a long report", 10*time.Second)
+	if err == nil || !strings.Contains(err.Error(), "frame 299 | last words") || !strings.Contains(err.Error(), "exit status 3") {
 		t.Fatalf("got %v", err)
 	}
 }
 
-func TestPipesOfADeadPluginAreClosed(t *testing.T) {
-	before := pipes(t)
-	for range 5 {
-		if err := startPart(t, "dies with a long report", 10*time.Second); err == nil {
-			t.Fatal("it became a plugin")
+func TestRunFolderHoldsItsLockOnlyWhenAPluginHasEnded(t *testing.T) {
+	ends := map[string]func(*testing.T, trial){
+		"by being stopped": func(t *testing.T, tr trial) {
+			if !tr.running(t, "is of the SDK").Stop() {
+				t.Error("it had to be killed")
+			}
+		},
+		"by being stopped as a server of go-plugin": func(t *testing.T, tr trial) { tr.running(t, "is a server of go-plugin").Stop() },
+		"by being killed": func(t *testing.T, tr trial) {
+			p := tr.running(t, "is of the SDK")
+			if err := syscall.Kill(p.PID(), syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case <-p.Done():
+			case <-time.After(10 * time.Second):
+				t.Fatal("its end is not noticed")
+			}
+		},
+		"before it was a plugin": func(t *testing.T, tr trial) {
+			if _, err := tr.start(t, "", "dies with a long report", 10*time.Second); err == nil {
+				t.Fatal("it became a plugin")
+			}
+		},
+		"before it ran": func(t *testing.T, tr trial) {
+			path := filepath.Join(t.TempDir(), "no program")
+			if err := os.WriteFile(path, []byte("text"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tr.start(t, path, "", 10*time.Second); err == nil {
+				t.Fatal("it became a plugin")
+			}
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr := newTrial(t)
+			end(t, tr)
+			left, err := os.ReadDir(tr.folder.Path())
+			if err != nil || len(left) != 1 || left[0].Name() != "lock" {
+				t.Errorf("it holds %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func TestFiftyStartsLeaveNoGoroutineAndNoFileBehind(t *testing.T) {
+	tr := newTrial(t)
+	start := func(n int) {
+		for i := range n {
+			switch p, err := tr.start(t, "", []string{"is of the SDK", "is a server of go-plugin", "dies with a long report"}[i%3], 10*time.Second); {
+			case err == nil:
+				if _, err := info(t, p); err != nil {
+					t.Fatal(err)
+				}
+				_ = syscall.Kill(p.PID(), syscall.SIGKILL)
+				p.Stop()
+			case i%3 != 2:
+				t.Fatal(err)
+			}
 		}
 	}
-	for end := time.Now().Add(5 * time.Second); pipes(t) > before; time.Sleep(20 * time.Millisecond) {
+	start(3) // what is made once
+	routines, files := runtime.NumGoroutine(), open(t)
+	start(50)
+	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > routines || open(t) > files; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%d pipes are open, %d were before", pipes(t), before)
+			stacks := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines and %d files are left, %d and %d were before\n%s",
+				runtime.NumGoroutine(), open(t), routines, files, stacks[:runtime.Stack(stacks, true)])
 		}
 	}
 }
 
-func pipes(t *testing.T) (n int) {
+// open counts this process's open files.
+func open(t *testing.T) int {
 	t.Helper()
-	open, err := os.ReadDir("/proc/self/fd")
+	all, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, fd := range open {
-		if target, _ := os.Readlink("/proc/self/fd/" + fd.Name()); strings.HasPrefix(target, "pipe:") {
-			n++
-		}
+	return len(all)
+}
+
+func TestWhatAPluginWritesToStdoutLaterIsReadAndThrownAway(t *testing.T) {
+	t.Parallel()
+	tr := newTrial(t)
+	tr.running(t, "floods stdout")
+	tr.log.await(t, "wrote all of it")
+	tr.log.await(t, "plugin writes to stdout after its handshake line")
+	if n := strings.Count(tr.log.String(), "writes to stdout"); n != 1 || strings.Contains(tr.log.String(), "xxx") {
+		t.Errorf("it is said %d times in\n%.500s", n, tr.log)
 	}
-	return n
+}
+
+func TestOperatorsVariablesDoNotReplaceThoseOfTheHandshake(t *testing.T) {
+	// The trial sets the cookie to something else, with which no plugin starts.
+	newTrial(t).running(t, "is of the SDK")
 }
 
 func TestNamedPipeInThePlaceOfAPluginIsRefused(t *testing.T) {
@@ -156,27 +159,39 @@ func TestNamedPipeInThePlaceOfAPluginIsRefused(t *testing.T) {
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	result := make(chan error, 1)
-	go func() { _, err := openVerified(path, "", ""); result <- err }()
-	select {
-	case err := <-result:
-		if err == nil || !strings.Contains(err.Error(), "not a regular file") {
-			t.Errorf("got %v", err)
-		}
-	case <-time.After(5 * time.Second):
-		t.Fatal("opening it hangs")
+	tr := newTrial(t)
+	for name, open := range map[string]func() error{
+		"by Hash": func() error { _, err := launch.Hash(path); return err },
+		"by Start": func() error {
+			_, err := launch.Start(t.Context(), launch.Config{Path: path, Folder: tr.folder, Logger: slog.New(slow{slog.DiscardHandler})})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			result := make(chan error, 1)
+			go func() { result <- open() }()
+			select {
+			case err := <-result:
+				if err == nil || !strings.Contains(err.Error(), "not a regular file") {
+					t.Errorf("got %v", err)
+				}
+			case <-time.After(5 * time.Second):
+				t.Fatal("opening it hangs")
+			}
+		})
 	}
 }
 
 func TestFolderWaitsForAnotherHostOnlySoLong(t *testing.T) {
+	t.Parallel()
 	base := shortFolder(t)
-	frozen := flock.New(filepath.Join(base, lockName))
+	frozen := flock.New(filepath.Join(base, "lock"))
 	if err := frozen.Lock(); err != nil {
 		t.Fatal(err)
 	}
 	defer frozen.Close()
 	result := make(chan error, 1)
-	go func() { _, err := openFolder(base); result <- err }()
+	go func() { _, err := launch.OpenFolder(base); result <- err }()
 	select {
 	case err := <-result:
 		if err == nil || !strings.Contains(err.Error(), base) {
