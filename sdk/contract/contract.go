@@ -35,8 +35,17 @@ const (
 	MaxTokenBytes = 4 << 10
 	// MaxPageItems is the largest page of a listing.
 	MaxPageItems = 1000
-	// MaxTextBytes is the longest text of a fault or a check.
-	MaxTextBytes = 4 << 10
+	// MaxTextBytes is the longest text of a fault or a check, and the longest
+	// detail of a diagnostic; MaxSummaryBytes and MaxPathBytes limit the others.
+	MaxTextBytes    = 4 << 10
+	MaxSummaryBytes = 1 << 10
+	MaxPathBytes    = 512
+	// MaxInfoBytes is the longest name, version and commit of a plugin, and the
+	// longest name of a check's result.
+	MaxInfoBytes = 64
+	// MaxUnknownBytes is the most that fields which the receiver does not know may
+	// hold in an answer: additions of a newer minor, not a place for a value.
+	MaxUnknownBytes = 4 << 10
 	// MaxVersionBytes, MaxNameBytes, MaxTags and MaxTagBytes limit metadata.
 	MaxVersionBytes = 256
 	MaxNameBytes    = 4 << 10

@@ -34,3 +34,34 @@ func Name(ref string) string {
 	sum := sha256.Sum256([]byte(ref))
 	return Prefix + hex.EncodeToString(sum[:])[:hashDigits]
 }
+
+// Mapped reports whether name has the form of the names that [Name] makes.
+func Mapped(name string) bool {
+	if len(name) != Length || name[:len(Prefix)] != Prefix {
+		return false
+	}
+	for i := len(Prefix); i < Length; i++ {
+		if c := name[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+// Matches reports whether name is [Name] of ref. For refs of ordinary length it
+// allocates nothing, so that it can stand on the way of every secret that is read.
+func Matches(name, ref string) bool {
+	if !Mapped(name) {
+		return false
+	}
+	const digits = "0123456789abcdef"
+	var room [512]byte
+	sum := sha256.Sum256(append(room[:0], ref...))
+	for i, b := range sum[:hashDigits/2] {
+		at := len(Prefix) + 2*i
+		if name[at] != digits[b>>4] || name[at+1] != digits[b&15] {
+			return false
+		}
+	}
+	return true
+}

@@ -29,9 +29,29 @@ func TestNameOfEveryRefForEver(t *testing.T) {
 			if got != tt.want {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
+			if !naming.Mapped(got) || !naming.Matches(got, tt.ref) || naming.Matches(got, tt.ref+"x") {
+				t.Errorf("%s is not known as the name of its ref", got)
+			}
 			if len(got) != naming.Length || naming.Length != 35 || !strings.HasPrefix(got, naming.Prefix) || !form.MatchString(got) {
 				t.Errorf("%s has not the promised form", got)
 			}
 		})
+	}
+}
+
+func TestOtherNamesHaveNotTheForm(t *testing.T) {
+	for _, name := range []string{"", "im-", "svc-password", "im-4DCCA9E40DB8D988EBD8F907F7449EC4", "im-4dcca9e40db8d988ebd8f907f7449ec",
+		"im-4dcca9e40db8d988ebd8f907f7449ec4 ", "IM-4dcca9e40db8d988ebd8f907f7449ec4", "im-4dcca9e40db8d988ebd8f907f7449ecg", "im_4dcca9e40db8d988ebd8f907f7449ec4"} {
+		if naming.Mapped(name) || naming.Matches(name, "secret://ad/svc/password") {
+			t.Errorf("%q passes for one of ours", name)
+		}
+	}
+}
+
+func TestComparingANameAllocatesNothing(t *testing.T) {
+	ref := "secret://" + strings.Repeat("a", 200)
+	name := naming.Name(ref)
+	if n := testing.AllocsPerRun(100, func() { naming.Matches(name, ref) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

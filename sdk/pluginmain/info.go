@@ -63,22 +63,28 @@ func withDefaults(l provider.Limits) provider.Limits {
 	return l
 }
 
-// toDiagnostics puts errors first, so that what exceeds the contract's limit is
-// never the one that says the plugin is not configured.
+// presentable puts errors first, so that what exceeds the contract's limit is
+// never the one that says the plugin is not configured, and cuts texts that come
+// from elsewhere.
+func presentable(list diag.List) diag.List {
+	out := append(list.Errors(), list.Warnings()...)
+	out = out[:min(len(out), contract.MaxDiagnostics)]
+	for i, d := range out {
+		out[i].Path = wire.CutLine(d.Path, contract.MaxPathBytes)
+		out[i].Summary = wire.Cut(d.Summary, contract.MaxSummaryBytes)
+		out[i].Detail = wire.Cut(d.Detail, contract.MaxTextBytes)
+	}
+	return out
+}
+
 func toDiagnostics(list diag.List) []*pb.Diagnostic {
 	var out []*pb.Diagnostic
-	for _, d := range append(list.Errors(), list.Warnings()...) {
-		if len(out) == contract.MaxDiagnostics {
-			break
-		}
+	for _, d := range list {
 		severity := pb.Diagnostic_SEVERITY_ERROR
 		if d.Severity == diag.Warning {
 			severity = pb.Diagnostic_SEVERITY_WARNING
 		}
-		out = append(out, &pb.Diagnostic{
-			Severity: severity, Path: d.Path,
-			Summary: wire.Cut(d.Summary, contract.MaxTextBytes), Detail: wire.Cut(d.Detail, contract.MaxTextBytes),
-		})
+		out = append(out, &pb.Diagnostic{Severity: severity, Path: d.Path, Summary: d.Summary, Detail: d.Detail})
 	}
 	return out
 }

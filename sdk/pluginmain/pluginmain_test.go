@@ -49,7 +49,9 @@ func (w *writer) Set(ctx context.Context, req provider.SetRequest) (secret.Metad
 	defer w.mu.Unlock()
 	req.Value = req.Value.Clone()
 	w.got = req
-	return w.Describe(ctx, req.Ref)
+	m, err := w.Describe(ctx, req.Ref)
+	m.Expires = req.Expires
+	return m, err
 }
 
 func (w *writer) Delete(context.Context, secret.Ref) error { return nil }

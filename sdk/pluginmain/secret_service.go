@@ -3,11 +3,13 @@ package pluginmain
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
+	"github.com/identitymesh/identitymesh/sdk/contract/rules"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
 	"github.com/identitymesh/identitymesh/sdk/provider"
@@ -23,6 +25,9 @@ func (s *server) Describe(ctx context.Context, req *pb.DescribeRequest) (*pb.Des
 	if err != nil {
 		return nil, err
 	}
+	if err := s.hold(ctx, "Describe", rules.Describe(&m, ref)); err != nil {
+		return nil, err
+	}
 	return &pb.DescribeResponse{Metadata: toMetadata(m)}, nil
 }
 
@@ -31,7 +36,8 @@ func (s *server) Get(ctx context.Context, req *pb.GetRequest) (*pb.GetResponse, 
 	if err != nil {
 		return nil, err
 	}
-	got, err := p.Get(ctx, ref, secret.Version(req.GetVersion()))
+	version := secret.Version(req.GetVersion())
+	got, err := p.Get(ctx, ref, version)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +52,10 @@ func (s *server) Get(ctx context.Context, req *pb.GetRequest) (*pb.GetResponse, 
 	if value == nil {
 		value = []byte{}
 	}
+	if err := s.hold(ctx, "Get", rules.Get(&got.Metadata, value, ref, version)); err != nil {
+		got.Value.Wipe()
+		return nil, err
+	}
 	return &pb.GetResponse{Metadata: toMetadata(got.Metadata), Value: value}, nil
 }
 
@@ -58,8 +68,13 @@ func (s *server) List(ctx context.Context, req *pb.ListRequest) (*pb.ListRespons
 	if !ok {
 		return nil, unsupported("list")
 	}
-	page, err := lister.List(ctx, listRequest(req.GetPageSize(), req.GetPageToken()))
+	asked := listRequest(req.GetPageSize(), req.GetPageToken())
+	page, err := lister.List(ctx, asked)
 	if err != nil {
+		return nil, err
+	}
+	page.Items = once(page.Items)
+	if err := s.hold(ctx, "List", rules.List(page, asked, s.listsAll)); err != nil {
 		return nil, err
 	}
 	return &pb.ListResponse{Items: toItems(page), NextPageToken: page.Next, Complete: page.Complete}, nil
@@ -74,8 +89,12 @@ func (s *server) ListVersions(ctx context.Context, req *pb.ListVersionsRequest) 
 	if !ok {
 		return nil, unsupported("list versions")
 	}
-	page, err := versioner.ListVersions(ctx, ref, listRequest(req.GetPageSize(), req.GetPageToken()))
+	asked := listRequest(req.GetPageSize(), req.GetPageToken())
+	page, err := versioner.ListVersions(ctx, ref, asked)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.hold(ctx, "ListVersions", rules.ListVersions(page, asked, ref)); err != nil {
 		return nil, err
 	}
 	return &pb.ListVersionsResponse{Items: toItems(page), NextPageToken: page.Next, Complete: page.Complete}, nil
@@ -101,11 +120,17 @@ func (s *server) Set(ctx context.Context, req *pb.SetRequest) (*pb.SetResponse, 
 		v := secret.Version(req.GetExpectedVersion())
 		set.Expected = &v
 	}
-	if t := req.GetExpires(); t.IsValid() {
+	if t := req.GetExpires(); t != nil {
+		if !t.IsValid() {
+			return nil, fault.New(fault.TooLarge, fault.SourceConfig, "the expiry is outside of the years 1 to 9999")
+		}
 		set.Expires = t.AsTime()
 	}
 	m, err := writer.Set(ctx, set)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.hold(ctx, "Set", rules.Set(&m, set)); err != nil {
 		return nil, err
 	}
 	return &pb.SetResponse{Metadata: toMetadata(m)}, nil
@@ -134,6 +159,9 @@ func (s *server) Recover(ctx context.Context, req *pb.RecoverRequest) (*pb.Recov
 	}
 	m, err := r.Recover(ctx, ref)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.hold(ctx, "Recover", rules.Recover(&m, ref)); err != nil {
 		return nil, err
 	}
 	return &pb.RecoverResponse{Metadata: toMetadata(m)}, nil
@@ -166,6 +194,27 @@ func (s *server) target(text string) (provider.Provider, secret.Ref, error) {
 			fmt.Sprintf("the ref has %d bytes, the store's limit is %d", len(ref), s.limits.MaxRefBytes))
 	}
 	return p, ref, nil
+}
+
+// hold keeps an answer of the provider that breaks the contract from leaving the
+// plugin. The host would refuse it; here its author learns where to look.
+func (s *server) hold(ctx context.Context, call string, broken rules.Rule) error {
+	if broken == rules.None {
+		return nil
+	}
+	s.tel.Logger.ErrorContext(ctx, "provider broke the contract", "call", call, "rule", broken.String(), "spec", broken.Spec())
+	return fault.New(fault.Internal, fault.SourcePlugin, fmt.Sprintf("the provider broke the contract in %s: %s (%s)", call, broken, broken.Spec()))
+}
+
+// once leaves out what a store showed a second time, as happens when it is
+// changed while it is listed.
+func once(items []secret.Metadata) []secret.Metadata {
+	seen := make(map[string]bool, len(items))
+	return slices.DeleteFunc(items, func(m secret.Metadata) bool {
+		twice := seen[m.Name]
+		seen[m.Name] = true
+		return twice
+	})
 }
 
 func unsupported(what string) error {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
+	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/fault/wire"
 	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
@@ -31,8 +32,10 @@ type server struct {
 
 	info   *pb.GetInfoResponse
 	limits provider.Limits
-	open   func(context.Context, provider.Environment) (provider.Provider, []*pb.Diagnostic)
+	open   func(context.Context, provider.Environment) (provider.Provider, diag.List) // nil with errors
 	tel    *telemetry.Telemetry
+	// listsAll: LIST_COMPLETE is claimed.
+	listsAll bool
 
 	mu       sync.RWMutex
 	provider provider.Provider // nil until configured, and again when closed
@@ -48,13 +51,14 @@ func newServer[P provider.Provider](def provider.Definition[P], tel *telemetry.T
 		info:   describe(def),
 		limits: withDefaults(def.Limits),
 		tel:    tel,
-		open: func(ctx context.Context, env provider.Environment) (provider.Provider, []*pb.Diagnostic) {
+		open: func(ctx context.Context, env provider.Environment) (provider.Provider, diag.List) {
 			p, problems := def.Open(ctx, env)
 			if problems.HasErrors() {
-				return nil, toDiagnostics(problems)
+				return nil, problems
 			}
-			return p, toDiagnostics(problems)
+			return p, problems
 		},
+		listsAll: def.Traits.ListComplete,
 	}
 }
 
@@ -162,7 +166,7 @@ func (s *server) store() (provider.Provider, error) {
 	defer s.mu.RUnlock()
 	switch {
 	case s.draining:
-		return nil, fault.New(fault.Unavailable, fault.SourceHost, "the plugin is draining and takes no new calls")
+		return nil, fault.New(fault.Unavailable, fault.SourcePlugin, "the plugin is draining and takes no new calls")
 	case s.provider == nil:
 		return nil, fault.New(fault.ConfigInvalid, fault.SourceHost, "the plugin has not been configured")
 	}

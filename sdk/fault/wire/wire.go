@@ -6,7 +6,9 @@ package wire
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
@@ -79,8 +81,8 @@ func ToStatus(err error) *status.Status {
 		Reason:     pb.Reason(e.Reason),
 		Source:     pb.Source(e.Source),
 		Message:    Cut(e.Message, contract.MaxTextBytes),
-		RequestId:  Cut(e.RequestID, maxShort),
-		ConfigPath: Cut(e.ConfigPath, maxShort),
+		RequestId:  CutLine(e.RequestID, maxShort),
+		ConfigPath: CutLine(e.ConfigPath, maxShort),
 	}
 	if e.RetryAfter > 0 {
 		detail.RetryAfter = durationpb.New(e.RetryAfter)
@@ -94,7 +96,9 @@ func ToStatus(err error) *status.Status {
 
 // FromError turns the error of a gRPC call into an [*fault.Error], nil for nil.
 // Without our detail the status's code decides, and the status's text is kept.
-// Whatever arrives, texts are valid UTF-8 and within the contract's limits.
+// Whatever arrives, texts are valid UTF-8 without control characters and within
+// the contract's limits: an error has to come through, so nothing about one is a
+// broken contract.
 func FromError(err error) *fault.Error {
 	if err == nil {
 		return nil
@@ -129,8 +133,8 @@ func fromFault(f *pb.Fault, code codes.Code) *fault.Error {
 		source = fault.SourcePlugin
 	}
 	e := fault.New(reason, source, Cut(f.GetMessage(), contract.MaxTextBytes))
-	e.RequestID = Cut(f.GetRequestId(), maxShort)
-	e.ConfigPath = Cut(f.GetConfigPath(), maxShort)
+	e.RequestID = CutLine(f.GetRequestId(), maxShort)
+	e.ConfigPath = CutLine(f.GetConfigPath(), maxShort)
 	if d := f.GetRetryAfter(); d.IsValid() && d.AsDuration() > 0 {
 		e.RetryAfter = min(d.AsDuration(), maxRetryAfter)
 	}
@@ -140,19 +144,36 @@ func fromFault(f *pb.Fault, code codes.Code) *fault.Error {
 // maxRetryAfter keeps a hostile or broken backend from parking us for ever.
 const maxRetryAfter = time.Hour
 
-// Cut returns text as valid UTF-8 of at most limit bytes, ending in "…" when
-// something was cut off.
+// Cut returns text as people can be shown it: valid UTF-8 of at most limit bytes,
+// ending in "…" when something was cut off, and without control characters but
+// those that part lines and columns, which become blanks.
 func Cut(text string, limit int) string {
-	const more = "…"
-	if !utf8.ValidString(text) {
-		text = string([]rune(text))
+	return cut(clean(text, func(r rune) bool { return r != '\n' && r != '\r' && r != '\t' && unicode.IsControl(r) }), limit)
+}
+
+// CutLine is [Cut] for text of one line, such as the path of a key.
+func CutLine(text string, limit int) string { return cut(clean(text, unicode.IsControl), limit) }
+
+func clean(text string, bad func(rune) bool) string {
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, bad) {
+		return text
 	}
+	return strings.Map(func(r rune) rune {
+		if bad(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+func cut(text string, limit int) string {
+	const more = "…"
 	if len(text) <= limit {
 		return text
 	}
-	cut := max(limit-len(more), 0)
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
+	at := max(limit-len(more), 0)
+	for at > 0 && !utf8.RuneStart(text[at]) {
+		at--
 	}
-	return text[:cut] + more
+	return text[:at] + more
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
@@ -98,6 +99,26 @@ func TestLongTextIsCutToTheLimitAndStaysValid(t *testing.T) {
 	}
 }
 
+func TestErrorComesThroughWhateverItHolds(t *testing.T) {
+	s, err := status.New(codes.NotFound, "x").WithDetails(&pb.Fault{
+		Reason: pb.Reason_REASON_ACCESS_DENIED, Source: pb.Source_SOURCE_BACKEND,
+		Message: "two\nlines\tand \x1b[2Jmore\u009b", RequestId: "a\nb" + strings.Repeat("x", 300), ConfigPath: "a\x00b",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := wire.FromError(s.Err())
+	if got.Reason != fault.AccessDenied || got.Source != fault.SourceBackend {
+		t.Errorf("the reason counts, not the code: %+v", got)
+	}
+	if got.Message != "two\nlines\tand  [2Jmore " || got.ConfigPath != "a b" {
+		t.Errorf("got %q and %q", got.Message, got.ConfigPath)
+	}
+	if !strings.HasPrefix(got.RequestID, "a bx") || len(got.RequestID) > 256 {
+		t.Errorf("the request id has %d bytes: %q", len(got.RequestID), got.RequestID)
+	}
+}
+
 func FuzzFromError(f *testing.F) {
 	seed, err := proto.Marshal(&pb.Fault{Reason: 1, Source: 2, Message: "m", RequestId: "r"})
 	if err != nil {
@@ -122,6 +143,14 @@ func FuzzFromError(f *testing.F) {
 		}
 		if len(got.Message) > contract.MaxTextBytes || !utf8.ValidString(got.Message) {
 			t.Fatalf("message of %d bytes, valid %v", len(got.Message), utf8.ValidString(got.Message))
+		}
+		for _, text := range []string{got.Message, got.RequestID, got.ConfigPath} {
+			if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\n\r\t", r) }) {
+				t.Fatalf("a control character in %q", text)
+			}
+		}
+		if len(got.RequestID) > 256 || len(got.ConfigPath) > 256 || strings.ContainsAny(got.RequestID+got.ConfigPath, "\r\n\t") {
+			t.Fatalf("request id %q, path %q", got.RequestID, got.ConfigPath)
 		}
 		if got.RetryAfter < 0 {
 			t.Fatalf("retry after %v", got.RetryAfter)

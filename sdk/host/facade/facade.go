@@ -8,22 +8,23 @@ package facade
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 
 	"google.golang.org/grpc"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/diag"
-	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
 // Plugin is a running plugin as the host's code sees it, whichever major of the
 // contract it speaks. Its methods may be called concurrently and need a context
-// with a deadline. Their errors are [*fault.Error].
+// with a deadline.
+//
+// Their errors are [*fault.Error]. One that wraps a [*Violation] is the plugin's
+// defect. One that wraps context.DeadlineExceeded is a plugin that was silent
+// until the deadline; any other TIMEOUT was told by the plugin itself.
 type Plugin interface {
 	// Info returns what the plugin said of itself when it was opened.
 	Info() Info
@@ -130,26 +131,3 @@ type Capabilities []Capability
 
 // Has reports whether c is among them.
 func (cs Capabilities) Has(c Capability) bool { return slices.Contains(cs, c) }
-
-// Violation is an answer that breaks the contract. It is the plugin's defect:
-// the text names the plugin for its author and quotes nothing of the answer.
-type Violation struct {
-	Plugin, Version string
-	// Call is the RPC, Rule the sentence of the contract that was broken.
-	Call, Rule string
-}
-
-func (v *Violation) Error() string {
-	return fmt.Sprintf("plugin %s %s broke the contract in %s: %s", v.Plugin, v.Version, v.Call, v.Rule)
-}
-
-// IsViolation reports whether err comes from a broken contract.
-func IsViolation(err error) bool {
-	var v *Violation
-	return errors.As(err, &v)
-}
-
-// fail wraps a violation as the outcome that callers see.
-func (v *Violation) fail() error {
-	return &fault.Error{Reason: fault.Internal, Source: fault.SourcePlugin, Message: v.Error(), Cause: v}
-}

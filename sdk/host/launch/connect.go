@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
+	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
@@ -20,13 +21,11 @@ import (
 // connect returns a connection to the address of the handshake line, which is dialled
 // with the first call.
 func connect(c Config, config *tls.Config, line handshake.Line) (*grpc.ClientConn, error) {
-	conn, err := grpc.NewClient("passthrough:///"+config.ServerName,
+	options := append(facade.DialOptions(),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, line.Network, line.Address)
 		}),
 		grpc.WithTransportCredentials(credentials.NewTLS(config)),
-		grpc.WithDefaultCallOptions(
-			grpc.MaxCallRecvMsgSize(contract.MaxMessageBytes), grpc.MaxCallSendMsgSize(contract.MaxMessageBytes)),
 		grpc.WithInitialWindowSize(contract.WindowBytes),
 		grpc.WithInitialConnWindowSize(contract.WindowBytes),
 		grpc.WithSharedWriteBuffer(true),
@@ -34,6 +33,7 @@ func connect(c Config, config *tls.Config, line handshake.Line) (*grpc.ClientCon
 		grpc.WithDisableServiceConfig(),
 		grpc.WithUnaryInterceptor(telemetry.ClientInterceptor(c.Tracer, c.Name)),
 	)
+	conn, err := grpc.NewClient("passthrough:///"+config.ServerName, options...)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection to the plugin: %w", err)
 	}
