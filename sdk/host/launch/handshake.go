@@ -55,7 +55,8 @@ func readStdout(stdout io.Reader, first chan<- firstLine, logger *slog.Logger) {
 		first <- firstLine{err: errors.New("it ended before it wrote a handshake line")}
 	default:
 		first <- firstLine{text: text}
-		if _, err := in.Peek(1); err == nil {
+		_, wrong := handshake.Parse(text) // then the start fails and says so
+		if _, err := in.Peek(1); err == nil && wrong == nil {
 			logger.Warn("plugin writes to stdout after its handshake line; that is not read, its log is stderr")
 		}
 	}

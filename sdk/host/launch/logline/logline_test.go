@@ -45,6 +45,7 @@ func TestLines(t *testing.T) {
 		{"numeric @message does no harm", `{"@message":7,"@level":"info"}`, "WARN", "plugin wrote an unstructured line", "line", `{"@message":7,"@level":"info"}`},
 		{"unknown level is unstructured", `{"level":"LOUD","msg":"m"}`, "WARN", "plugin wrote an unstructured line", "line", `{"level":"LOUD","msg":"m"}`},
 		{"level above ERROR is ERROR", `{"level":"ERROR+9","msg":"m"}`, "ERROR", "m", "", nil},
+		{"name of another plugin is left out", `{"level":"INFO","msg":"m","plugin":"other"}`, "INFO", "m", "plugin", nil},
 		{"JSON array is unstructured", `[1,2]`, "WARN", "plugin wrote an unstructured line", "line", "[1,2]"},
 	}
 	for _, c := range cases {

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sort"
 	"unicode/utf8"
+
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // Limits on one structured line.
@@ -47,6 +49,7 @@ func parse(line string) (record, error) {
 	for k := range fields {
 		switch k {
 		case "msg", "level", "time":
+		case telemetry.KeyPlugin: // only the host says whose line it is
 		default:
 			keys = append(keys, k)
 		}
