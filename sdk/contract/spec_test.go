@@ -98,7 +98,7 @@ func TestNumbersOfTheSpecificationAreThoseOfTheCode(t *testing.T) {
 		},
 		"Of this host": {
 			"CallLimit": host.CallLimit, "supervise.StartLimit": supervise.StartLimit, "supervise.DrainLimit": supervise.DrainLimit,
-			"supervise.FirstPause": supervise.FirstPause, "supervise.LongestPause": supervise.LongestPause,
+			"supervise.FirstPause": supervise.FirstPause,
 			"supervise.Budget": supervise.Budget, "supervise.BudgetWindow": supervise.BudgetWindow,
 			"supervise.NoticeLimit": supervise.NoticeLimit, "logline.MaxLineBytes": logline.MaxLineBytes,
 			"logline.KeepLines": logline.KeepLines, "logline.Rate": logline.Rate, "logline.Burst": logline.Burst,

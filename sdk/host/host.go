@@ -7,26 +7,19 @@ package host
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/identitymesh/identitymesh/sdk/diag"
-	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/host/launch"
 	"github.com/identitymesh/identitymesh/sdk/host/supervise"
-	"github.com/identitymesh/identitymesh/sdk/pluginmain"
 	"github.com/identitymesh/identitymesh/sdk/provider"
-	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // CallLimit is the deadline of a call whose context has none.
@@ -47,12 +40,15 @@ type Config struct {
 	Tracer   trace.TracerProvider
 	// Majors of the contract to speak; nil means [facade.Served].
 	Majors []facade.Major
+	// OnState, when set, is told of every transition of the plugin's state, in
+	// order. It must be quick and must not call the provider.
+	OnState func(supervise.Status)
 }
 
 // Provider is the provider in force with its plugin's process. Its methods may
 // be called concurrently.
 type Provider struct {
-	choice     catalog.Choice
+	config     Config
 	folder     *launch.Folder
 	supervisor *supervise.Supervisor
 }
@@ -77,19 +73,8 @@ func open(c Config) (*Provider, error) {
 	if c.Majors == nil {
 		c.Majors = facade.Served()
 	}
-	p := &Provider{choice: c.Choice, folder: folder}
-	name := c.Choice.Provider
-	logger := c.Logger.With(telemetry.KeyPlugin, name)
-	p.supervisor = supervise.New(supervise.Config{
-		Name:   name,
-		Logger: c.Logger,
-		Start: func(ctx context.Context) (supervise.Instance, error) {
-			if c.Choice.Problem != nil {
-				return nil, &supervise.Permanent{Err: c.Choice.Problem}
-			}
-			return start(ctx, c, folder, logger)
-		},
-	})
+	p := &Provider{config: c, folder: folder}
+	p.supervisor = supervise.New(supervise.Config{Source: p.source(c.Choice), Logger: c.Logger, OnState: c.OnState})
 	return p, nil
 }
 
@@ -123,21 +108,32 @@ func runBases(c Config) []string {
 
 // Status returns what operators see.
 func (p *Provider) Status() Status {
-	plugin := p.choice.Plugin
+	plugin := p.supervisor.Status()
+	c := plugin.Source.(*source).config.Choice
 	return Status{
-		Provider: p.choice.Provider, Why: p.choice.Why, Fallback: p.choice.Fallback,
-		Path: plugin.Path, SHA256: plugin.SHA256, Pin: plugin.Pin,
-		Plugin: p.supervisor.Status(),
+		Provider: c.Provider, Why: c.Why, Fallback: c.Fallback,
+		Path: c.Plugin.Path, SHA256: c.Plugin.SHA256, Pin: c.Plugin.Pin,
+		Plugin: plugin,
 	}
+}
+
+// Reload starts the plugin of choice beside the running one and returns once new
+// calls go to it; calls under way finish on the old one. When the new one does
+// not become ready, the old one stays in service and the error says why. A plugin
+// that is quarantined, or between two tries, is released by it and tried at once.
+// See [supervise.Supervisor.Reload].
+func (p *Provider) Reload(ctx context.Context, choice catalog.Choice) error {
+	return p.supervisor.Reload(ctx, p.source(choice))
 }
 
 // Info returns what the plugin says of itself, waiting for it to be ready.
 func (p *Provider) Info(ctx context.Context) (facade.Info, error) {
-	client, err := p.supervisor.Client(ctx)
+	lease, err := p.supervisor.Acquire(ctx)
 	if err != nil {
 		return facade.Info{}, err
 	}
-	return client.Info(), nil
+	defer lease.Done(ctx, nil)
+	return lease.Plugin().Info(), nil
 }
 
 // Check asks the plugin what works right now.
@@ -149,85 +145,4 @@ func (p *Provider) Check(ctx context.Context) (provider.CheckReport, error) {
 func (p *Provider) Close() error {
 	p.supervisor.Stop()
 	return p.folder.Close()
-}
-
-// start makes one instance: verify, run, ask who it is, configure.
-func start(ctx context.Context, c Config, folder *launch.Folder, logger *slog.Logger) (supervise.Instance, error) {
-	plugin := c.Choice.Plugin
-	process, err := launch.Start(ctx, launch.Config{
-		Name: c.Choice.Provider, Path: plugin.Path, SHA256: plugin.SHA256, Pin: plugin.Pin,
-		Environment: slices.Concat(plugin.Environment, []string{pluginmain.EnvLogLevel + "=" + c.LogLevel.String()}),
-		Folder:      folder, Logger: logger, Tracer: c.Tracer, Now: time.Now, Majors: numbers(c.Majors),
-	})
-	if err != nil {
-		var wrong *launch.HashError
-		if errors.As(err, &wrong) || errors.Is(err, os.ErrPermission) {
-			err = &supervise.Permanent{Err: err}
-		}
-		return nil, err
-	}
-	i := &instance{Process: process}
-	if err := i.configure(ctx, c.Majors, plugin, logger); err != nil {
-		process.Stop()
-		return nil, err
-	}
-	return i, nil
-}
-
-func numbers(majors []facade.Major) []int {
-	var out []int
-	for _, m := range majors {
-		out = append(out, m.Number)
-	}
-	return out
-}
-
-// instance is a process that was configured.
-type instance struct {
-	*launch.Process
-	facade   facade.Plugin
-	warnings []string
-}
-
-func (i *instance) Facade() facade.Plugin { return i.facade }
-func (i *instance) Warnings() []string    { return i.warnings }
-
-func (i *instance) configure(ctx context.Context, majors []facade.Major, plugin catalog.Plugin, logger *slog.Logger) error {
-	n := slices.IndexFunc(majors, func(m facade.Major) bool { return m.Number == i.Major() })
-	if n < 0 {
-		return fmt.Errorf("the plugin at %s chose major %d of the contract, which was not offered", plugin.Path, i.Major())
-	}
-	if ends := majors[n].Ends; ends != "" {
-		logger.Warn("plugin speaks an older major of the contract", "major", i.Major(), "served_until", ends)
-	}
-	f, err := majors[n].Open(ctx, i.Conn())
-	if err != nil {
-		return err
-	}
-	i.facade = f
-	info := f.Info()
-	if plugin.Name != "" && info.Name != plugin.Name {
-		return &supervise.Permanent{Err: fmt.Errorf("the plugin at %s calls itself %q, %s says it is %q", plugin.Path, info.Name, plugin.Pin, plugin.Name)}
-	}
-	if plugin.Version != "" && info.Version != plugin.Version {
-		return &supervise.Permanent{Err: fmt.Errorf("plugin %s at %s reports version %s, but %s asks for %s (contract %d.%d)",
-			info.Name, plugin.Path, info.Version, plugin.Pin, plugin.Version, info.Major, info.Minor)}
-	}
-	problems, err := f.Configure(ctx, plugin.Config.Reveal())
-	if err != nil {
-		return fmt.Errorf("configure plugin %s: %w", info.Name, err)
-	}
-	for _, w := range problems.Warnings() {
-		w.Path = diag.Join(plugin.ConfigPath, w.Path)
-		i.warnings = append(i.warnings, w.String())
-		logger.Warn("plugin warned about its configuration", telemetry.KeyPath, w.Path, "summary", w.Summary)
-	}
-	if problems.HasErrors() {
-		located := problems.Errors()
-		for n := range located {
-			located[n].Path = diag.Join(plugin.ConfigPath, located[n].Path)
-		}
-		return &supervise.Permanent{Err: fault.Wrap(fault.ConfigInvalid, fault.SourceConfig, "", located.Err())}
-	}
-	return nil
 }

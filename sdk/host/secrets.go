@@ -7,6 +7,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
+	"github.com/identitymesh/identitymesh/sdk/host/supervise"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
@@ -74,19 +75,11 @@ func (m *metadata) List(ctx context.Context, req provider.ListRequest) (secret.P
 func read[T any](ctx context.Context, p *Provider, call func(context.Context, facade.Plugin) (T, error)) (T, error) {
 	ctx, cancel := limit(ctx)
 	defer cancel()
-	var zero T
-	client, err := p.supervisor.Client(ctx)
-	if err != nil {
-		return zero, err
-	}
-	v, err := call(ctx, client)
+	v, lease, err := once(ctx, p, supervise.Lease{}, call)
 	if connectionLost(ctx, err) {
-		if client, err = p.supervisor.ClientAfter(ctx, client); err != nil {
-			return zero, err
-		}
-		v, err = call(ctx, client)
+		v, lease, err = once(ctx, p, lease, call)
 	}
-	return v, p.locate(err)
+	return v, locate(lease, err)
 }
 
 // write makes a call that changes the store. It is never made again: when the
@@ -94,29 +87,39 @@ func read[T any](ctx context.Context, p *Provider, call func(context.Context, fa
 func write[T any](ctx context.Context, p *Provider, call func(context.Context, facade.Plugin) (T, error)) (T, error) {
 	ctx, cancel := limit(ctx)
 	defer cancel()
-	client, err := p.supervisor.Client(ctx)
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	v, err := call(ctx, client)
+	v, lease, err := once(ctx, p, supervise.Lease{}, call)
 	switch {
 	case connectionLost(ctx, err):
 		err = fault.Wrap(fault.Unavailable, fault.SourcePlugin, "the plugin died during the call; "+outcomeUnknown, err)
 	case facade.IsViolation(err):
 		err = fault.Wrap(fault.Internal, fault.SourcePlugin, "the answer cannot be trusted; "+outcomeUnknown, err)
 	}
-	return v, p.locate(err)
+	return v, locate(lease, err)
 }
 
 const outcomeUnknown = "the change may or may not have happened; describe the secret before you try again"
 
+// once makes a call on the process in service, or on the one after lost, and
+// tells the supervisor how it went. The lease is given back already; it says
+// which process it was.
+func once[T any](ctx context.Context, p *Provider, lost supervise.Lease, call func(context.Context, facade.Plugin) (T, error)) (v T, lease supervise.Lease, err error) {
+	if lease, err = p.supervisor.AcquireAfter(ctx, lost); err != nil {
+		return v, lease, err
+	}
+	// A call that panics gives the lease back too, or no reload would ever end it.
+	defer func() { lease.Done(ctx, err) }()
+	v, err = call(ctx, lease.Plugin())
+	return v, lease, err
+}
+
 // locate turns the key that an outcome names, which the plugin knows only
 // relative to its own configuration, into one that the operator can find.
-func (p *Provider) locate(err error) error {
+func locate(lease supervise.Lease, err error) error {
 	var e *fault.Error
 	if errors.As(err, &e) && e.ConfigPath != "" {
-		e.ConfigPath = diag.Join(p.choice.Plugin.ConfigPath, e.ConfigPath)
+		if i, ok := lease.Instance().(*instance); ok {
+			e.ConfigPath = diag.Join(i.configPath, e.ConfigPath)
+		}
 	}
 	return err
 }
