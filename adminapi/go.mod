@@ -5,8 +5,8 @@ go 1.26.0
 require (
 	github.com/danielgtaylor/huma/v2 v2.37.2
 	github.com/google/uuid v1.6.0
-	github.com/identitymesh/identitymesh/engine v0.1.0
-	github.com/identitymesh/identitymesh/sdk v0.1.0
+	github.com/identitymesh/identitymesh/engine v0.2.0-dev
+	github.com/identitymesh/identitymesh/sdk v0.2.0-dev
 	github.com/swaggest/swgui v1.8.5
 	github.com/urfave/cli/v2 v2.27.7
 	go.opentelemetry.io/otel v1.47.0

@@ -6,8 +6,8 @@ require (
 	github.com/go-asn1-ber/asn1-ber v1.5.8
 	github.com/go-ldap/ldap/v3 v3.4.15
 	github.com/google/uuid v1.6.0
-	github.com/identitymesh/identitymesh/engine v0.0.0-00010101000000-000000000000
-	github.com/identitymesh/identitymesh/sdk v0.1.0
+	github.com/identitymesh/identitymesh/engine v0.2.0-dev
+	github.com/identitymesh/identitymesh/sdk v0.2.0-dev
 	github.com/urfave/cli/v2 v2.27.7
 	go.opentelemetry.io/otel/trace v1.47.0
 	golang.org/x/mod v0.42.0

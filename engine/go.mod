@@ -12,7 +12,7 @@ require (
 	github.com/golang-sql/civil v0.0.0-20220223132316-b832511892a9
 	github.com/google/go-cmp v0.7.0
 	github.com/google/uuid v1.6.0
-	github.com/identitymesh/identitymesh/sdk v0.1.0
+	github.com/identitymesh/identitymesh/sdk v0.2.0-dev
 	github.com/jackc/pgx/v5 v5.11.0
 	github.com/microsoft/go-mssqldb v1.11.2
 	github.com/urfave/cli/v2 v2.27.7

@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 				needed = append(needed, b)
 			}
 		}
-		if err := release.Build(context.Background(), release.Config{Workspace: w, Out: bin, Target: release.Host(), Binaries: needed}); err != nil {
+		if err := release.Build(context.Background(), release.Config{Workspace: w, Version: release.Version, Out: bin, Target: release.Host(), Binaries: needed}); err != nil {
 			panic(err)
 		}
 		return m.Run()

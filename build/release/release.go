@@ -1,8 +1,8 @@
 // Package release says what the product ships and makes it: the binaries, their
 // version, and the lock file that pins the provider plugins among them.
 //
-// It builds from the workspace as it is and publishes nothing. Start reading at
-// [Build].
+// It builds from the modules as they stand and publishes nothing. What was
+// released before is in past.go. Start reading at [Build].
 package release
 
 import (
@@ -11,7 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
+	"slices"
+	"strconv"
 
 	"github.com/identitymesh/identitymesh/build/command"
 	"github.com/identitymesh/identitymesh/build/workspace"
@@ -20,8 +21,10 @@ import (
 )
 
 // Version is the version of everything in this repository. A plugin reports it,
-// the lock file states it, and module tags end with it.
-const Version = "0.1.0"
+// the lock file states it, modules require each other at it, and the tags of a
+// release end with it. Between two releases it is the next one's with -dev behind
+// it; [SetVersion] changes it everywhere.
+const Version = "0.2.0-dev"
 
 // Binary is one program of the product.
 type Binary struct {
@@ -65,6 +68,8 @@ func (b Binary) File(t Target) string {
 // Config says what to build.
 type Config struct {
 	Workspace workspace.Workspace
+	// Version to build in; [Version] for the source of today.
+	Version string
 	// Out is the folder for the binaries and the lock file; it is created.
 	Out    string
 	Target Target
@@ -72,7 +77,8 @@ type Config struct {
 	Binaries []Binary
 }
 
-// Build compiles the binaries and then writes the lock file beside them. Each
+// Build compiles the binaries, each with the dependencies that its own module
+// asks for, and then writes the lock file beside them. Each
 // file is replaced whole, so that a program that is running keeps its own copy,
 // and the lock file is written last.
 func Build(ctx context.Context, c Config) error {
@@ -86,13 +92,16 @@ func Build(ctx context.Context, c Config) error {
 	}
 	defer func() { _ = os.RemoveAll(fresh) }()
 
-	flags := "-s -w -X main.version=" + Version + " -X main.commit=" + commit(ctx, c.Workspace.Root)
-	env := []string{"GOOS=" + c.Target.OS, "GOARCH=" + c.Target.Arch, "CGO_ENABLED=0"}
+	env := []string{"GOOS=" + c.Target.OS, "GOARCH=" + c.Target.Arch, "CGO_ENABLED=0", "GOWORK=off"}
+	// Nothing of this folder goes into a binary, and no time but the commit's, so
+	// that the same commit gives the same binary again.
+	build := []string{"go", "build", "-trimpath", "-buildvcs=" + strconv.FormatBool(versioned(ctx, c.Workspace.Root)),
+		"-ldflags", "-s -w -X main.version=" + c.Version}
 	pins := make(map[string]catalog.Pin)
 	for _, b := range c.Binaries {
 		file := filepath.Join(fresh, b.File(c.Target))
 		spec := command.Spec{Dir: filepath.Join(c.Workspace.Root, filepath.FromSlash(b.Module)), Env: env,
-			Args: []string{"go", "build", "-trimpath", "-buildvcs=false", "-ldflags", flags, "-o", file, "./" + b.Package}}
+			Args: append(slices.Clone(build), "-o", file, "./"+b.Package)}
 		if _, err := command.Run(ctx, spec); err != nil {
 			return fmt.Errorf("build %s for %s: %w", b.Name, c.Target, err)
 		}
@@ -109,14 +118,12 @@ func Build(ctx context.Context, c Config) error {
 			return fmt.Errorf("build: %w", err)
 		}
 	}
-	return catalog.UpdateLock(filepath.Join(c.Out, catalog.LockFile), Version, c.Target.String(), pins)
+	return catalog.UpdateLock(filepath.Join(c.Out, catalog.LockFile), c.Version, c.Target.String(), pins)
 }
 
-// commit returns the checked-out commit, or "unknown" outside of a repository.
-func commit(ctx context.Context, root string) string {
-	out, err := command.Run(ctx, command.Spec{Dir: root, Args: []string{"git", "rev-parse", "--short=12", "HEAD"}})
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(out)
+// versioned reports whether git knows a commit for the folder. The go command
+// would fail where it does not, as in an unpacked archive.
+func versioned(ctx context.Context, root string) bool {
+	_, err := command.Run(ctx, command.Spec{Dir: root, Args: []string{"git", "rev-parse", "--verify", "HEAD"}})
+	return err == nil
 }

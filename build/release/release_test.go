@@ -41,11 +41,21 @@ func readJSON(t *testing.T, name string) any {
 
 const greeter = `package main
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
+)
 
-var version, commit string
+var version string
 
-func main() { fmt.Println(version, commit) }
+func main() {
+	fmt.Println(version)
+	if len(os.Args) > 1 {
+		build, _ := debug.ReadBuildInfo()
+		fmt.Println(build)
+	}
+}
 `
 
 func TestBuildWritesTheBinariesAndPinsThePluginsAmongThem(t *testing.T) {
@@ -60,7 +70,7 @@ func TestBuildWritesTheBinariesAndPinsThePluginsAmongThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(root, "bin")
-	config := release.Config{Workspace: w, Out: out, Target: release.Host(), Binaries: []release.Binary{
+	config := release.Config{Workspace: w, Version: "1.2.3", Out: out, Target: release.Host(), Binaries: []release.Binary{
 		{Name: "tool", Module: "m", Package: "cmd/tool"},
 		{Name: "plug", Module: "m", Package: "cmd/plug", Plugin: "plug"},
 	}}
@@ -75,14 +85,14 @@ func TestBuildWritesTheBinariesAndPinsThePluginsAmongThem(t *testing.T) {
 	}
 	sum := sha256.Sum256(data)
 	want := map[string]any{"version": 1.0, "plugins": map[string]any{"plug": map[string]any{
-		"file": "plug", "version": release.Version,
+		"file": "plug", "version": "1.2.3",
 		"platforms": map[string]any{release.Host().String(): map[string]any{"sha256": hex.EncodeToString(sum[:])}},
 	}}}
 	if got := readJSON(t, filepath.Join(out, catalog.LockFile)); !reflect.DeepEqual(got, want) {
 		t.Errorf("lock file\n got %v\nwant %v", got, want)
 	}
 	said, err := exec.CommandContext(t.Context(), filepath.Join(out, file)).Output()
-	if err != nil || string(said) != release.Version+" unknown\n" {
+	if err != nil || string(said) != "1.2.3\n" {
 		t.Errorf("the binary says %q, %v", said, err)
 	}
 	left, err := os.ReadDir(out)
@@ -104,12 +114,62 @@ func TestBuildThatFailsLeavesTheOldFilesAlone(t *testing.T) {
 	}
 	out := filepath.Join(root, "bin")
 	write(t, filepath.Join(out, "good"), "old")
-	err = release.Build(t.Context(), release.Config{Workspace: w, Out: out, Target: release.Target{OS: "linux", Arch: "amd64"},
+	err = release.Build(t.Context(), release.Config{Workspace: w, Version: "1.2.3", Out: out, Target: release.Target{OS: "linux", Arch: "amd64"},
 		Binaries: []release.Binary{{Name: "good", Module: "m", Package: "good"}, {Name: "bad", Module: "m", Package: "bad"}}})
 	if err == nil || !strings.Contains(err.Error(), "build bad for linux/amd64") || !strings.Contains(err.Error(), "undefined") {
 		t.Errorf("error %v", err)
 	}
 	if data, err := os.ReadFile(filepath.Join(out, "good")); err != nil || string(data) != "old" {
 		t.Errorf("the old binary holds %q, %v", data, err)
+	}
+}
+
+func TestBuildStampsTheCommitWhereThereIsOne(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skipf("SKIPPED: %v", err)
+	}
+	// Variables of a git hook would lead every command to another repository.
+	for _, name := range []string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"} {
+		t.Setenv(name, "")
+		_ = os.Unsetenv(name)
+	}
+	root := t.TempDir()
+	git := func(args ...string) string {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example.test"}, args...)...)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	write(t, filepath.Join(root, "go.work"), "go 1.26\nuse ./m\n")
+	write(t, filepath.Join(root, "m", "go.mod"), "module example.test/m\n\ngo 1.26\n")
+	write(t, filepath.Join(root, "m", "tool", "main.go"), greeter)
+	git("init", "--quiet")
+	git("add", ".")
+	git("commit", "--quiet", "--message", "first")
+	w, err := workspace.Find(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := t.TempDir()
+	config := release.Config{Workspace: w, Version: "1.2.3", Out: out, Target: release.Host(),
+		Binaries: []release.Binary{{Name: "tool", Module: "m", Package: "tool"}}}
+	for _, dirty := range []string{"false", "true"} {
+		if err := release.Build(t.Context(), config); err != nil {
+			t.Fatal(err)
+		}
+		said, err := exec.CommandContext(t.Context(), filepath.Join(out, config.Binaries[0].File(release.Host())), "-").Output()
+		for _, want := range []string{"vcs.revision=" + git("rev-parse", "HEAD"), "vcs.modified=" + dirty} {
+			if err != nil || !strings.Contains(string(said), want) {
+				t.Errorf("%q is missing in %s, %v", want, said, err)
+			}
+		}
+		write(t, filepath.Join(root, "m", "new.txt"), "not committed")
 	}
 }

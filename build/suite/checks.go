@@ -7,12 +7,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/identitymesh/identitymesh/build/command"
 	"github.com/identitymesh/identitymesh/build/release"
-	"github.com/identitymesh/identitymesh/build/suite/codegen"
+	"github.com/identitymesh/identitymesh/build/release/history"
+	"github.com/identitymesh/identitymesh/build/suite/buf"
 	"github.com/identitymesh/identitymesh/build/suite/gotest"
+	"github.com/identitymesh/identitymesh/build/suite/rebuild"
 	"github.com/identitymesh/identitymesh/build/suite/stranger"
 	"github.com/identitymesh/identitymesh/build/workspace"
 )
@@ -20,33 +23,74 @@ import (
 // Checks returns what is looked at beside the tests, the quick ones first. The
 // build comes before all, because tests may run its binaries.
 func Checks(w workspace.Workspace) []Check {
+	sdk := filepath.Join(w.Root, "sdk")
+	build := func(ctx context.Context, out string, target release.Target) error {
+		return release.Build(ctx, release.Config{
+			Workspace: w, Version: release.Version, Out: out, Target: target, Binaries: release.Binaries(),
+		})
+	}
 	return []Check{
-		{"build", func(ctx context.Context) error {
-			return release.Build(ctx, release.Config{Workspace: w, Out: filepath.Join(w.Root, "bin"),
-				Target: release.Host(), Binaries: release.Binaries()})
-		}},
+		{"build", func(ctx context.Context) error { return build(ctx, filepath.Join(w.Root, "bin"), release.Host()) }},
 		{"gofmt", func(ctx context.Context) error { return formatted(ctx, w) }},
-		{"go vet", func(ctx context.Context) error { return vet(ctx, w, nil) }},
-		{"generated code is fresh", func(ctx context.Context) error {
-			return codegen.CheckFresh(ctx, filepath.Join(w.Root, "sdk"))
+		{"go vet of each module alone", func(ctx context.Context) error { return Vet(ctx, w, nil) }},
+		{"generated code is fresh", func(ctx context.Context) error { return buf.CheckFresh(ctx, sdk) }},
+		{"the tags are the recorded releases", func(ctx context.Context) error {
+			return ifThere(history.CheckTags(ctx, w.Root, release.Releases()))
 		}},
-		{"each module builds alone", func(ctx context.Context) error { return stranger.Alone(ctx, w) }},
-		{"a stranger can build it", func(ctx context.Context) error {
-			return stranger.Build(ctx, stranger.Config{Workspace: w, Version: "v" + release.Version, Binaries: release.Binaries()})
+		{"the contract keeps what the last release promised", func(ctx context.Context) error {
+			return inTemp(func(dir string) error {
+				if err := history.Source(ctx, w.Root, release.Last(), "sdk", dir); err != nil {
+					return ifThere(err)
+				}
+				return buf.CheckBreaking(ctx, sdk, dir)
+			})
+		}},
+		{"a build can be repeated", func(ctx context.Context) error {
+			return ifThere(rebuild.Check(ctx, w.Root, smallest()))
+		}},
+		{"a stranger can use each module", func(ctx context.Context) error {
+			return stranger.Check(ctx, stranger.Config{Workspace: w, Version: "v" + release.Version, Binaries: release.Binaries(), Tests: fetched()})
 		}},
 		{"windows/amd64 builds", func(ctx context.Context) error {
-			dir, err := os.MkdirTemp("", "identitymesh-windows-")
-			if err != nil {
-				return err
-			}
-			defer func() { _ = os.RemoveAll(dir) }()
-			return release.Build(ctx, release.Config{Workspace: w, Out: dir,
-				Target: release.Target{OS: "windows", Arch: "amd64"}, Binaries: release.Binaries()})
+			return inTemp(func(dir string) error { return build(ctx, dir, release.Target{OS: "windows", Arch: "amd64"}) })
 		}},
 		{"windows/amd64 go vet", func(ctx context.Context) error {
-			return vet(ctx, w, []string{"GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0"})
+			return Vet(ctx, w, []string{"GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0"})
 		}},
 	}
+}
+
+// fetched are the tests that run once more from fetched modules: those of the
+// packages that the author of a plugin builds on.
+func fetched() map[string][]string {
+	return map[string][]string{"sdk": {
+		"buildinfo", "contract", "diag", "fault/...", "naming", "pluginmain", "plugintest", "provider", "secret", "telemetry", "template/...",
+	}}
+}
+
+// smallest is the binary that is built twice.
+func smallest() release.Binary {
+	all := release.Binaries()
+	return all[slices.IndexFunc(all, func(b release.Binary) bool { return b.Plugin == "keyvault" })]
+}
+
+// ifThere makes a missing history a reason to skip, and no failure: a shallow
+// clone and an unpacked archive pass, and say so.
+func ifThere(err error) error {
+	var missing *history.MissingError
+	if errors.As(err, &missing) {
+		return &SkipError{Reason: missing.Error()}
+	}
+	return err
+}
+
+func inTemp(do func(dir string) error) error {
+	dir, err := os.MkdirTemp("", "identitymesh-check-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	return do(dir)
 }
 
 func formatted(ctx context.Context, w workspace.Workspace) error {
@@ -77,28 +121,44 @@ func Gofmt(ctx context.Context) (string, error) {
 	return filepath.Join(strings.TrimSpace(out), "bin", "gofmt"), nil
 }
 
-// vet type-checks everything, tests included, and so also proves that it builds.
-func vet(ctx context.Context, w workspace.Workspace, env []string) error {
-	_, err := command.Run(ctx, command.Spec{Dir: w.Root, Env: env, Args: append([]string{"go", "vet"}, w.Patterns()...)})
-	return err
+// Vet type-checks everything, tests included, and so also proves that each module
+// compiles with no more than its own go.mod and go.sum, as they stand. env is put
+// over the environment. All modules are tried.
+func Vet(ctx context.Context, w workspace.Workspace, env []string) error {
+	var problems []error
+	for _, m := range w.Modules {
+		_, err := command.Run(ctx, command.Spec{Dir: m.Dir, Env: append(alone(), env...), Args: []string{"go", "vet", "./..."}})
+		if err != nil {
+			problems = append(problems, fmt.Errorf("in %s: %w", m.Rel, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
-// GoTests returns a run of every test of the workspace.
+// alone switches the workspace off.
+func alone() []string { return []string{"GOWORK=off"} }
+
+// GoTests returns a run of every test of every module, each module alone.
 func GoTests(w workspace.Workspace, race bool, timeout string) Tests {
 	return func(ctx context.Context, out io.Writer) (gotest.Report, error) {
 		// Packages side by side are few, because many start servers of their own.
 		args := []string{"go", "test", "-json", "-count=1", "-p=2", "-timeout=" + timeout}
-		var env []string
+		env := alone()
 		if race {
-			args, env = append(args, "-race"), []string{"CGO_ENABLED=1"}
+			args, env = append(args, "-race"), append(env, "CGO_ENABLED=1")
 		}
 		read, write := io.Pipe()
 		ended := make(chan error, 1)
 		go func() {
-			_, err := command.Run(ctx, command.Spec{Dir: w.Root, Env: env, Stdout: write, Stderr: out,
-				Args: append(args, w.Patterns()...)})
+			var problems []error
+			for _, m := range w.Modules {
+				_, err := command.Run(ctx, command.Spec{Dir: m.Dir, Env: env, Stdout: write, Stderr: out, Args: append(args, "./...")})
+				if err != nil {
+					problems = append(problems, fmt.Errorf("in %s: %w", m.Rel, err))
+				}
+			}
 			_ = write.Close()
-			ended <- err
+			ended <- errors.Join(problems...)
 		}()
 		report, err := gotest.Read(read, out, "github.com/identitymesh/identitymesh")
 		_ = read.Close()

@@ -8,6 +8,7 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -20,9 +21,14 @@ import (
 // Check is one thing to look at beside the tests; it counts as one test.
 type Check struct {
 	Name string
-	// Run returns nil when all is well.
+	// Run returns nil when all is well, and a [*SkipError] when it could not look.
 	Run func(ctx context.Context) error
 }
+
+// SkipError says why a check did not look. It is told like a skipped test.
+type SkipError struct{ Reason string }
+
+func (e *SkipError) Error() string { return "skipped: " + e.Reason }
 
 // Tests runs the tests, shows their progress on out, and counts them.
 type Tests func(ctx context.Context, out io.Writer) (gotest.Report, error)
@@ -43,18 +49,25 @@ func (v Verdict) OK() bool { return v.Failed == 0 && v.Passed > 0 }
 func Run(ctx context.Context, out io.Writer, checks []Check, tests Tests) Verdict {
 	var v Verdict
 	var failures []string
+	var skips []gotest.Skip
 	began := time.Now()
 	for _, c := range checks {
 		start := time.Now()
 		fmt.Fprintf(out, "== %s\n", c.Name)
-		if err := c.Run(ctx); err != nil {
+		err := c.Run(ctx)
+		var skip *SkipError
+		switch {
+		case errors.As(err, &skip):
+			skips = append(skips, gotest.Skip{Test: c.Name, Reason: skip.Reason})
+			fmt.Fprintf(out, "SKIP  %s: %s\n", c.Name, skip.Reason)
+		case err != nil:
 			v.Failed++
 			failures = append(failures, c.Name)
 			fmt.Fprintf(out, "FAIL  %s (%s)\n%v\n", c.Name, since(start), err)
-			continue
+		default:
+			v.Passed++
+			fmt.Fprintf(out, "ok    %s (%s)\n", c.Name, since(start))
 		}
-		v.Passed++
-		fmt.Fprintf(out, "ok    %s (%s)\n", c.Name, since(start))
 	}
 
 	start := time.Now()
@@ -62,7 +75,8 @@ func Run(ctx context.Context, out io.Writer, checks []Check, tests Tests) Verdic
 	report, err := tests(ctx, out)
 	v.Passed += report.Passed
 	v.Failed += report.Failed
-	v.Skipped = len(report.Skips)
+	skips = append(skips, report.Skips...)
+	v.Skipped = len(skips)
 	failures = append(failures, report.Failures...)
 	switch {
 	case err != nil:
@@ -78,9 +92,9 @@ func Run(ctx context.Context, out io.Writer, checks []Check, tests Tests) Verdic
 	}
 	fmt.Fprintf(out, "tests took %s, everything %s\n", since(start), since(began))
 
-	if len(report.Skips) > 0 {
-		fmt.Fprintf(out, "\n==== SKIPPED: %d tests did not run ====\n", len(report.Skips))
-		listSkips(out, report.Skips)
+	if len(skips) > 0 {
+		fmt.Fprintf(out, "\n==== SKIPPED: %d tests did not run ====\n", len(skips))
+		listSkips(out, skips)
 	}
 	if len(failures) > 0 {
 		fmt.Fprintf(out, "\n==== FAILED ====\n")

@@ -14,6 +14,7 @@ import (
 func TestRunCountsAndCloses(t *testing.T) {
 	good := suite.Check{Name: "good", Run: func(context.Context) error { return nil }}
 	bad := suite.Check{Name: "bad", Run: func(context.Context) error { return errors.New("it is bent") }}
+	blind := suite.Check{Name: "blind", Run: func(context.Context) error { return &suite.SkipError{Reason: "it is dark"} }}
 	tests := map[string]struct {
 		checks []suite.Check
 		report gotest.Report
@@ -31,6 +32,10 @@ func TestRunCountsAndCloses(t *testing.T) {
 		"skips are listed with their reasons": {
 			nil, gotest.Report{Passed: 1, Skips: []gotest.Skip{{Test: "p TestX", Reason: "no server"}}}, nil,
 			"1 passed, 0 failed, 1 skipped", true, "SKIP  no server\n      p TestX",
+		},
+		"a check that cannot look is told like a skipped test": {
+			[]suite.Check{good, blind}, gotest.Report{Passed: 1}, nil,
+			"2 passed, 0 failed, 1 skipped", true, "SKIPPED: 1 tests did not run ====\nSKIP  it is dark\n      blind",
 		},
 		"failures are named once more at the end": {
 			nil, gotest.Report{Failed: 1, Failures: []string{"p TestY"}}, errors.New("exit status 1"),

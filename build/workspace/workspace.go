@@ -53,16 +53,6 @@ func Find(dir string) (Workspace, error) {
 	}
 }
 
-// Patterns returns ./module/... for every module, as arguments of the go command
-// run in the root.
-func (w Workspace) Patterns() []string {
-	var out []string
-	for _, m := range w.Modules {
-		out = append(out, "./"+path.Join(m.Rel, "..."))
-	}
-	return out
-}
-
 func read(root string, data []byte) (Workspace, error) {
 	work, err := modfile.ParseWork(filepath.Join(root, "go.work"), data, nil)
 	if err != nil {

@@ -41,7 +41,7 @@ func build(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = release.Build(ctx, release.Config{Workspace: w, Out: dir, Target: release.Host(), Binaries: release.Binaries()})
+	err = release.Build(ctx, release.Config{Workspace: w, Version: release.Version, Out: dir, Target: release.Host(), Binaries: release.Binaries()})
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Command suite is what the Makefile calls: it builds, tests, generates and
-// formats.
+// formats. It also sets the version for a release.
 //
 // Each subcommand is a few lines over a package of this module. Start reading at
 // the list in main.
@@ -20,7 +20,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/command"
 	"github.com/identitymesh/identitymesh/build/release"
 	"github.com/identitymesh/identitymesh/build/suite"
-	"github.com/identitymesh/identitymesh/build/suite/codegen"
+	"github.com/identitymesh/identitymesh/build/suite/buf"
 	"github.com/identitymesh/identitymesh/build/suite/debian"
 	"github.com/identitymesh/identitymesh/build/workspace"
 )
@@ -44,6 +44,7 @@ func main() {
 			}},
 			{Name: "generate", Usage: "make the Go code of the proto files", Action: generate},
 			{Name: "fmt", Usage: "format all Go files", Action: format},
+			{Name: "version", Usage: "set the version of the source", ArgsUsage: "<version>", Action: setVersion},
 		},
 	}
 	if err := app.RunContext(ctx, os.Args); err != nil {
@@ -61,7 +62,7 @@ func build(c *cli.Context) error {
 	if out == "" {
 		out = filepath.Join(w.Root, "bin")
 	}
-	return release.Build(c.Context, release.Config{Workspace: w, Out: out, Binaries: release.Binaries(),
+	return release.Build(c.Context, release.Config{Workspace: w, Version: release.Version, Out: out, Binaries: release.Binaries(),
 		Target: release.Target{OS: c.String("os"), Arch: c.String("arch")}})
 }
 
@@ -92,13 +93,21 @@ func test(c *cli.Context) error {
 	return nil
 }
 
+func setVersion(c *cli.Context) error {
+	w, err := workspace.Find("")
+	if err != nil {
+		return err
+	}
+	return release.SetVersion(w, c.Args().First())
+}
+
 func generate(c *cli.Context) error {
 	w, err := workspace.Find("")
 	if err != nil {
 		return err
 	}
 	sdk := filepath.Join(w.Root, "sdk")
-	return codegen.Generate(c.Context, sdk, sdk)
+	return buf.Generate(c.Context, sdk, sdk)
 }
 
 func format(c *cli.Context) error {

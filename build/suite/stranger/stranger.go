@@ -1,11 +1,11 @@
-// Package stranger builds the modules as somebody would who does not have this
-// workspace: first each one alone where it stands, then each program from modules
-// fetched at their version from a module proxy, with replace lines ignored, as Go
-// does for dependencies.
+// Package stranger uses the modules as somebody does who does not have this
+// repository: fetched at their version from a module proxy, with replace lines
+// ignored, as Go does for dependencies.
 //
-// It finds what a workspace hides: a requirement or a checksum that is missing,
-// a module that is not there at the version that its siblings require, a file
-// that no module zip can hold. Start reading at [Alone] and [Build].
+// It finds what a checkout hides: a requirement or a checksum that is missing, a
+// module that is not there at the version that its siblings require, a file that
+// no module zip can hold, a test that only works beside its siblings. Start
+// reading at [Check].
 package stranger
 
 import (
@@ -21,52 +21,68 @@ import (
 	"github.com/identitymesh/identitymesh/build/workspace"
 )
 
-// Alone builds every module with the workspace switched off and its go.mod and
-// go.sum taken as they are. All modules are tried.
-func Alone(ctx context.Context, w workspace.Workspace) error {
-	var problems []error
-	for _, m := range w.Modules {
-		spec := command.Spec{Dir: m.Dir, Env: []string{"GOWORK=off", "CGO_ENABLED=0"},
-			Args: []string{"go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "./..."}}
-		if _, err := command.Run(ctx, spec); err != nil {
-			problems = append(problems, fmt.Errorf("build %s alone: %w", m.Rel, err))
-		}
-	}
-	return errors.Join(problems...)
-}
-
-// Config says what to build from where.
+// Config says what to fetch and what to do with it.
 type Config struct {
 	Workspace workspace.Workspace
 	// Version that the modules are served at, as in v0.1.0.
 	Version  string
 	Binaries []release.Binary
+	// Tests are the packages whose tests are run, by the folder of their module, as
+	// patterns below it.
+	Tests map[string][]string
 }
 
-// Build serves the modules from a temporary file proxy and builds every binary
-// from a module that requires it. All binaries are tried; the error holds what
-// went wrong with each.
-func Build(ctx context.Context, c Config) error {
+// Check serves the modules from a temporary file proxy. For each it makes a module
+// that requires nothing else, and from there builds its binaries, vets all its
+// packages with their tests, and runs the tests asked for. Everything is tried;
+// the error holds all that went wrong.
+func Check(ctx context.Context, c Config) error {
 	dir, err := os.MkdirTemp("", "identitymesh-stranger-")
 	if err != nil {
-		return fmt.Errorf("build as a stranger: %w", err)
+		return fmt.Errorf("fetch the modules as a stranger: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	proxy := filepath.Join(dir, "proxy")
 	if err := writeProxy(proxy, c.Workspace.Modules, c.Version); err != nil {
-		return fmt.Errorf("build as a stranger: %w", err)
+		return fmt.Errorf("fetch the modules as a stranger: %w", err)
 	}
 	env, err := environment(ctx, dir, proxy, c.Workspace)
 	if err != nil {
-		return fmt.Errorf("build as a stranger: %w", err)
+		return fmt.Errorf("fetch the modules as a stranger: %w", err)
 	}
 	var problems []error
-	for _, b := range c.Binaries {
-		if err := buildOne(ctx, filepath.Join(dir, b.Name), env, c, b); err != nil {
-			problems = append(problems, fmt.Errorf("build %s as a stranger: %w", b.Name, err))
+	for _, m := range c.Workspace.Modules {
+		home := filepath.Join(dir, "at", filepath.FromSlash(m.Rel))
+		if err := settle(home, m, c.Version); err != nil {
+			problems = append(problems, fmt.Errorf("use %s as a stranger: %w", m.Rel, err))
+			continue
+		}
+		for _, args := range c.uses(m) {
+			if _, err := command.Run(ctx, command.Spec{Dir: home, Env: env, Args: args}); err != nil {
+				problems = append(problems, fmt.Errorf("use %s as a stranger: %w", m.Rel, err))
+			}
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// uses returns the commands that a user of the module runs.
+func (c Config) uses(m workspace.Module) [][]string {
+	var out [][]string
+	for _, b := range c.Binaries {
+		if b.Module == m.Rel {
+			out = append(out, []string{"go", "build", "-o", b.Name + ".out", m.Path + "/" + b.Package})
+		}
+	}
+	out = append(out, []string{"go", "vet", m.Path + "/..."})
+	if patterns := c.Tests[m.Rel]; len(patterns) > 0 {
+		test := []string{"go", "test", "-p=2"}
+		for _, p := range patterns {
+			test = append(test, m.Path+"/"+p)
+		}
+		out = append(out, test)
+	}
+	return out
 }
 
 // environment gives the go command a module cache of its own, because the
@@ -98,25 +114,17 @@ func environment(ctx context.Context, dir, proxy string, w workspace.Workspace) 
 	}, nil
 }
 
-func buildOne(ctx context.Context, dir string, env []string, c Config, b release.Binary) error {
-	var m workspace.Module
-	for _, candidate := range c.Workspace.Modules {
-		if candidate.Rel == b.Module {
-			m = candidate
-		}
-	}
-	if m.Path == "" {
-		return fmt.Errorf("there is no module %s", b.Module)
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
+// settle makes a module in the folder that requires m.
+func settle(home string, m workspace.Module, version string) error {
+	if err := os.MkdirAll(home, 0o755); err != nil {
 		return err
 	}
 	own, err := os.ReadFile(filepath.Join(m.Dir, "go.mod"))
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("module stranger\n\n%srequire %s %s\n", goLine(own), m.Path, c.Version)
-	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o644); err != nil {
+	text := fmt.Sprintf("module stranger\n\n%srequire %s %s\n", goLine(own), m.Path, version)
+	if err := os.WriteFile(filepath.Join(home, "go.mod"), []byte(text), 0o644); err != nil {
 		return err
 	}
 	// The known sums spare asking the checksum database for each module.
@@ -124,12 +132,7 @@ func buildOne(ctx context.Context, dir string, env []string, c Config, b release
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "go.sum"), sums, 0o644); err != nil {
-		return err
-	}
-	spec := command.Spec{Dir: dir, Env: env, Args: []string{"go", "build", "-o", b.Name + ".out", m.Path + "/" + b.Package}}
-	_, err = command.Run(ctx, spec)
-	return err
+	return os.WriteFile(filepath.Join(home, "go.sum"), sums, 0o644)
 }
 
 // goLine returns the go directive of a go.mod, with its line end.

@@ -20,7 +20,7 @@ require example.test/mesh/lib v0.1.0
 replace example.test/mesh/lib => ../lib
 `
 
-func TestStrangers(t *testing.T) {
+func TestCheck(t *testing.T) {
 	good := map[string]string{
 		"go.work":             "go 1.26\nuse (\n\t./app\n\t./lib\n)\n",
 		"lib/go.mod":          "module example.test/mesh/lib\n\ngo 1.26\n",
@@ -28,24 +28,32 @@ func TestStrangers(t *testing.T) {
 		"app/go.mod":          appMod,
 		"app/cmd/app/main.go": "package main\n\nimport \"example.test/mesh/lib\"\n\nfunc main() { println(lib.Name) }\n",
 	}
+	libTest := func(body string) string {
+		return "package lib\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nfunc TestName(t *testing.T) {\n" + body + "\n}\n"
+	}
 	tests := map[string]struct {
 		change map[string]string
-		// What the errors say; empty when there is none.
-		alone, fetched string
+		// What the error says; empty when there is none.
+		want string
 	}{
-		"modules that stand on their own build": {},
-		"a requirement that only the workspace supplies is found": {
-			change: map[string]string{"app/go.mod": "module example.test/mesh/app\n\ngo 1.26\n"},
-			alone:  "build app alone",
+		"modules that stand on their own are fine": {
+			change: map[string]string{"lib/lib_test.go": libTest("if _, err := os.Stat(\"lib.go\"); err != nil {\nt.Fatal(err)\n}")},
 		},
 		"a sibling required at a version that is not served is found": {
-			change:  map[string]string{"app/go.mod": strings.ReplaceAll(appMod, "v0.1.0", "v0.2.0")},
-			fetched: "example.test/mesh/lib v0.2.0",
+			change: map[string]string{"app/go.mod": strings.ReplaceAll(appMod, "v0.1.0", "v0.2.0")},
+			want:   "example.test/mesh/lib v0.2.0",
 		},
 		"a package that does not compile is found": {
-			change:  map[string]string{"lib/lib.go": "package lib\n"},
-			alone:   "undefined: lib.Name",
-			fetched: "undefined: lib.Name",
+			change: map[string]string{"lib/lib.go": "package lib\n"},
+			want:   "undefined: lib.Name",
+		},
+		"a test that does not compile is found": {
+			change: map[string]string{"lib/lib_test.go": libTest("_ = os.Args\nt.Fatal(Missing)")},
+			want:   "undefined: Missing",
+		},
+		"a test that needs the files of a sibling is found": {
+			change: map[string]string{"lib/lib_test.go": libTest("if _, err := os.Stat(\"../app/go.mod\"); err != nil {\nt.Fatal(err)\n}")},
+			want:   "FAIL: TestName",
 		},
 	}
 	for name, tc := range tests {
@@ -67,19 +75,13 @@ func TestStrangers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			check(t, "alone", stranger.Alone(t.Context(), w), tc.alone)
-			check(t, "fetched", stranger.Build(t.Context(), stranger.Config{Workspace: w, Version: "v0.1.0",
-				Binaries: []release.Binary{{Name: "app", Module: "app", Package: "cmd/app"}}}), tc.fetched)
+			err = stranger.Check(t.Context(), stranger.Config{
+				Workspace: w, Version: "v0.1.0", Tests: map[string][]string{"lib": {"..."}},
+				Binaries: []release.Binary{{Name: "app", Module: "app", Package: "cmd/app"}},
+			})
+			if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want %q in it", err, tc.want)
+			}
 		})
-	}
-}
-
-func check(t *testing.T, what string, err error, want string) {
-	t.Helper()
-	switch {
-	case want == "" && err != nil:
-		t.Errorf("%s: %v", what, err)
-	case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
-		t.Errorf("%s: error %v, want %q in it", what, err, want)
 	}
 }

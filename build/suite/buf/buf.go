@@ -1,8 +1,10 @@
-// Package codegen makes the Go code of the wire contract from its proto files,
-// and tells whether the checked-in code is still what they say.
+// Package buf runs buf over the proto files of the wire contract: it makes their
+// Go code, tells whether the checked-in code is still what they say, and whether
+// they still keep what the last release promised.
 //
-// What is generated stands in sdk/buf.gen.yaml. Start reading at [Generate].
-package codegen
+// What is generated stands in sdk/buf.gen.yaml, what counts as a broken promise
+// in sdk/buf.yaml. Start reading at [Generate] and [CheckBreaking].
+package buf
 
 import (
 	"context"
@@ -17,12 +19,12 @@ import (
 	"github.com/identitymesh/identitymesh/build/command"
 )
 
-// buf is pinned; its plugins are pinned in sdk/buf.gen.yaml.
-const buf = "github.com/bufbuild/buf/cmd/buf@v1.75.0"
+// tool is pinned; its plugins are pinned in sdk/buf.gen.yaml.
+const tool = "github.com/bufbuild/buf/cmd/buf@v1.75.0"
 
 // Generate writes the code below out; sdk is the folder with buf.gen.yaml.
 func Generate(ctx context.Context, sdk, out string) error {
-	spec := command.Spec{Dir: sdk, Args: []string{"go", "run", buf, "generate", "--output", out}}
+	spec := command.Spec{Dir: sdk, Args: []string{"go", "run", tool, "generate", "--output", out}}
 	if _, err := command.Run(ctx, spec); err != nil {
 		return fmt.Errorf("generate code: %w", err)
 	}

@@ -1,4 +1,4 @@
-package codegen_test
+package buf_test
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/identitymesh/identitymesh/build/suite/codegen"
+	"github.com/identitymesh/identitymesh/build/suite/buf"
 )
 
 func folder(t *testing.T, files map[string]string) string {
@@ -38,7 +38,7 @@ func TestDifferences(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := codegen.Differences(checkedIn, tc.fresh)
+			got, err := buf.Differences(checkedIn, tc.fresh)
 			if err != nil || !slices.Equal(got, tc.want) {
 				t.Errorf("got %q, %v", got, err)
 			}
