@@ -42,11 +42,7 @@ func Check(ctx context.Context, c Config) error {
 		return fmt.Errorf("fetch the modules as a stranger: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	proxy := filepath.Join(dir, "proxy")
-	if err := writeProxy(proxy, c.Workspace.Modules, c.Version); err != nil {
-		return fmt.Errorf("fetch the modules as a stranger: %w", err)
-	}
-	env, err := environment(ctx, dir, proxy, c.Workspace)
+	env, err := Serve(ctx, dir, c.Workspace, c.Version)
 	if err != nil {
 		return fmt.Errorf("fetch the modules as a stranger: %w", err)
 	}
@@ -83,6 +79,16 @@ func (c Config) uses(m workspace.Module) [][]string {
 		out = append(out, test)
 	}
 	return out
+}
+
+// Serve puts a file proxy below dir that has the modules of w at version, as in
+// v0.1.0, and returns the variables by which a go command gets its modules there.
+func Serve(ctx context.Context, dir string, w workspace.Workspace, version string) ([]string, error) {
+	proxy := filepath.Join(dir, "proxy")
+	if err := writeProxy(proxy, w.Modules, version); err != nil {
+		return nil, err
+	}
+	return environment(ctx, dir, proxy, w)
 }
 
 // environment gives the go command a module cache of its own, because the
