@@ -66,9 +66,9 @@ func TryLogging[P provider.Provider](t testing.TB, def provider.Definition[P], c
 	g := server.GRPC()
 	served := make(chan struct{})
 	go func() { defer close(served); _ = g.Serve(listener) }()
-	conn, err := grpc.NewClient("passthrough:///plugin", append(facade.DialOptions(),
+	conn, err := grpc.NewClient("passthrough:///plugin",
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
-		grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatalf("connect to the provider: %v", err)
 	}

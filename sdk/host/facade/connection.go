@@ -5,37 +5,35 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/contract/rules"
 )
 
-// DialOptions are what a connection to a plugin needs for its facade to tell an
-// answer that nobody can take, because it is too large or no message, from one
-// that the plugin meant. They set the contract's limit of a message: of a larger
-// one no more than a window is ever read.
-func DialOptions() []grpc.DialOption {
-	limits := []grpc.CallOption{
-		grpc.MaxCallRecvMsgSize(contract.MaxMessageBytes), grpc.MaxCallSendMsgSize(contract.MaxMessageBytes),
+// connection sets the contract's limit of a message, of which no more than a
+// window is read when it is larger, and tells an answer that nobody can take,
+// because it is too large or no message, from one that the plugin meant.
+type connection struct {
+	grpc.ClientConnInterface
+	receive, send grpc.CallOption
+}
+
+func limited(conn grpc.ClientConnInterface) connection {
+	return connection{conn, grpc.MaxCallRecvMsgSize(contract.MaxMessageBytes), grpc.MaxCallSendMsgSize(contract.MaxMessageBytes)}
+}
+
+// Invoke is a unary call. The limits are no default options of the connection,
+// because joining those with the others costs an allocation for each call.
+func (c connection) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	var header metadata.MD
+	opts = append(opts[:len(opts):len(opts)], c.receive, c.send, grpc.Header(&header))
+	err := c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+	if err == nil || header == nil {
+		return err
 	}
-	unary := &grpc.StreamDesc{}
-	// This is what gRPC does for a unary call, with the stream in hand. The limits
-	// are no default call options, which would be copied twice for each call.
-	invoke := func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-		stream, err := conn.NewStream(ctx, unary, method, append(opts[:len(opts):len(opts)], limits...)...)
-		if err != nil {
-			return err
-		}
-		if err := stream.SendMsg(req); err != nil {
-			return err
-		}
-		if err := stream.RecvMsg(reply); err != nil {
-			return judge(stream, err)
-		}
-		return nil
-	}
-	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(invoke)}
+	return judge(err)
 }
 
 // unreadable is an answer that gRPC gave up on.
@@ -47,11 +45,11 @@ type unreadable struct {
 func (u *unreadable) Error() string              { return u.status.Message() }
 func (u *unreadable) GRPCStatus() *status.Status { return u.status }
 
-// judge finds out who made the status of a failed call. gRPC makes one of its own
-// for an answer that it does not take, and nothing in it says so; but then the
-// headers of an answer have come, and a server that refuses a call sends none
-// before its status. A status with our detail is the plugin's in any case.
-func judge(stream grpc.ClientStream, err error) error {
+// judge finds out who made the status of a call that failed after the headers of
+// an answer had come. gRPC makes one of its own for an answer that it does not
+// take, and nothing in it says so; but a server that refuses a call sends no
+// headers before its status. A status with our detail is the plugin's in any case.
+func judge(err error) error {
 	s := status.Convert(err)
 	rule := rules.None
 	switch s.Code() {
@@ -59,13 +57,8 @@ func judge(stream grpc.ClientStream, err error) error {
 		rule = rules.MessageTooLarge
 	case codes.Internal:
 		rule = rules.MessageUnreadable
-	default:
-		return err
 	}
-	if len(s.Proto().GetDetails()) > 0 {
-		return err
-	}
-	if header, _ := stream.Header(); header == nil {
+	if rule == rules.None || len(s.Proto().GetDetails()) > 0 {
 		return err
 	}
 	return &unreadable{rule, status.New(codes.Internal, rule.String())}

@@ -135,12 +135,11 @@ func open(t testing.TB, l *liar) (*facade.V1, error) {
 	pb.RegisterSecretValueServer(server, l)
 	pb.RegisterSecretWriteServer(server, l)
 	go func() { _ = server.Serve(listener) }()
-	conn, err := grpc.NewClient("passthrough:///liar", append(facade.DialOptions(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+	conn, err := grpc.NewClient("passthrough:///liar", grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			c, err := listener.DialContext(ctx)
 			return &counted{Conn: c, read: &l.read}, err
-		}))...)
+		}))
 	if err != nil {
 		t.Fatal(err)
 	}

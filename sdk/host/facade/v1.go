@@ -42,10 +42,9 @@ const (
 	callPurge        = "Purge"
 )
 
-// OpenV1 asks the plugin at conn who it is and returns its facade. The connection
-// was made with [DialOptions]; through any other, answers that are too large read
-// as THROTTLED.
+// OpenV1 asks the plugin at conn who it is and returns its facade.
 func OpenV1(ctx context.Context, conn grpc.ClientConnInterface) (*V1, error) {
+	conn = limited(conn)
 	f := &V1{
 		plugin: pb.NewPluginClient(conn), metadata: pb.NewSecretMetadataClient(conn),
 		value: pb.NewSecretValueClient(conn), write: pb.NewSecretWriteClient(conn),

@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
-	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
@@ -21,7 +20,7 @@ import (
 // connect returns a connection to the address of the handshake line, which is dialled
 // with the first call.
 func connect(c Config, config *tls.Config, line handshake.Line) (*grpc.ClientConn, error) {
-	options := append(facade.DialOptions(),
+	conn, err := grpc.NewClient("passthrough:///"+config.ServerName,
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, line.Network, line.Address)
 		}),
@@ -33,7 +32,6 @@ func connect(c Config, config *tls.Config, line handshake.Line) (*grpc.ClientCon
 		grpc.WithDisableServiceConfig(),
 		grpc.WithUnaryInterceptor(telemetry.ClientInterceptor(c.Tracer, c.Name)),
 	)
-	conn, err := grpc.NewClient("passthrough:///"+config.ServerName, options...)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection to the plugin: %w", err)
 	}
