@@ -23,6 +23,10 @@ import (
 // debug, info, warn or error.
 const EnvLogLevel = "IDENTITYMESH_PLUGIN_LOG_LEVEL"
 
+// FinishGrace is how long calls under way may go on once stdin ended; the rest of
+// [contract.LeaveGrace] is for the provider to close.
+const FinishGrace = contract.LeaveGrace / 2
+
 // Main runs the plugin and exits the process; it never returns. Started by hand
 // it says what the binary is; with --version it prints its name and what package
 // buildinfo knows of it.
@@ -88,7 +92,7 @@ func serve(s *server) error {
 func watchLifeline(stdin io.Reader, s *server) {
 	_, _ = io.Copy(io.Discard, stdin)
 	time.AfterFunc(contract.LeaveGrace, func() { os.Exit(0) })
-	s.stop(contract.LeaveGrace / 2)
+	s.stop(FinishGrace)
 }
 
 func logLevel() slog.Level {

@@ -11,13 +11,8 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 )
 
-const (
-	// escapeLimit bounds the search, for which a machine full of processes takes
-	// some 10 ms; one that forks faster than it is ended is given up on.
-	escapeLimit = time.Second
-	// maxEnviron bounds what is read of one process.
-	maxEnviron = 8 << 20
-)
+// maxEnviron bounds what is read of one process.
+const maxEnviron = 8 << 20
 
 // endEscaped ends the processes that a plugin forked and that left its process
 // group, and returns how many there were. It knows them by the folder of the
@@ -27,7 +22,7 @@ const (
 func endEscaped(place string, group int) (n int) {
 	mark := []byte(handshake.EnvFolder + "=" + place)
 	done := map[int]bool{}
-	for end := time.Now().Add(escapeLimit); time.Now().Before(end); {
+	for end := time.Now().Add(EscapeLimit); time.Now().Before(end); {
 		before := n
 		for _, pid := range processes() {
 			if done[pid] || !marked(pid, mark) {

@@ -25,10 +25,7 @@ const (
 	// the longest name that a socket of go-plugin has.
 	maxSocketPath = 103
 	socketTail    = len("/5f0c1a2b/plugin4294967295")
-	// lockLimit bounds the wait for a process that opens a folder in the same
-	// base, which takes it milliseconds.
-	lockLimit = 5 * time.Second
-	lockPoll  = 10 * time.Millisecond
+	lockPoll      = 10 * time.Millisecond
 )
 
 // Folder is one host process's private place for plugin sockets. It is locked
@@ -70,7 +67,7 @@ func openFolder(base string) (*Folder, error) {
 	// Making and sweeping exclude each other, or a sweep could take a folder
 	// that was made and not locked yet.
 	guard := flock.New(filepath.Join(base, lockName))
-	ctx, cancel := context.WithTimeout(context.Background(), lockLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), LockLimit)
 	defer cancel()
 	if _, err := guard.TryLockContext(ctx, lockPoll); err != nil {
 		return nil, fmt.Errorf("wait for another process to finish with %s: %w", base, err)

@@ -13,7 +13,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 
-	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/host/launch/logline"
 	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 )
@@ -43,13 +42,6 @@ type Config struct {
 	// handshake line included, until its process has ended.
 	Stdout, Stderr io.Writer
 }
-
-// Waits when a process is stopped, each after the one before: for the plugin to
-// leave by itself, and for the system to end it.
-const (
-	leaveWait = contract.LeaveGrace + time.Second
-	killWait  = 5 * time.Second
-)
 
 // Process is a running plugin.
 type Process struct {
@@ -127,7 +119,7 @@ func (p *Process) shakeHands(ctx context.Context, c Config, pair *handshake.Pair
 		return ctx.Err()
 	}
 	if got.err != nil {
-		wait(p.process.ended, 2*pipeGrace) // it may have ended, and says why in a moment
+		wait(p.process.ended, 2*PipeGrace) // it may have ended, and says why in a moment
 		return got.err
 	}
 	line, err := judge(got.text, c.Majors, p.process.place)
@@ -170,7 +162,7 @@ func (p *Process) LastLines() []string { return p.log.Last() }
 // whatever the plugin does; true means that the plugin left by itself.
 func (p *Process) Stop() bool {
 	p.process.hangUp()
-	left := wait(p.process.ended, leaveWait)
+	left := wait(p.process.ended, LeaveWait)
 	p.end()
 	return left
 }
@@ -179,7 +171,7 @@ func (p *Process) Stop() bool {
 // more can be done.
 func (p *Process) end() {
 	_ = p.process.kill()
-	wait(p.process.ended, killWait)
+	wait(p.process.ended, KillWait)
 	if p.conn != nil {
 		_ = p.conn.Close()
 	}

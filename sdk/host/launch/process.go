@@ -7,12 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
-	"time"
 )
-
-// pipeGrace is how long the pipes of an ended process are still read, in case
-// something it forked holds them open.
-const pipeGrace = 500 * time.Millisecond
 
 // process is the operating system's side of a plugin: what is started, contained,
 // watched and ended.
@@ -97,7 +92,7 @@ func (p *process) watch(stdout, stderr *os.File) {
 	if n := endEscaped(p.place, p.cmd.Process.Pid); n > 0 {
 		p.logger.Warn("plugin left processes behind outside of its group, which had to be ended", "count", n)
 	}
-	wait(read, pipeGrace) // what it wrote last says why it died
+	wait(read, PipeGrace) // what it wrote last says why it died
 	for _, f := range []*os.File{p.stdin, stdout, stderr} {
 		_ = f.Close()
 	}
