@@ -3,7 +3,6 @@ package pluginmain
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -209,12 +208,14 @@ func (s *server) hold(ctx context.Context, call string, broken rules.Rule) error
 // once leaves out what a store showed a second time, as happens when it is
 // changed while it is listed.
 func once(items []secret.Metadata) []secret.Metadata {
-	seen := make(map[string]bool, len(items))
-	return slices.DeleteFunc(items, func(m secret.Metadata) bool {
-		twice := seen[m.Name]
+	seen, kept := make(map[string]bool, len(items)), make([]secret.Metadata, 0, len(items))
+	for _, m := range items {
+		if !seen[m.Name] {
+			kept = append(kept, m)
+		}
 		seen[m.Name] = true
-		return twice
-	})
+	}
+	return kept
 }
 
 func unsupported(what string) error {
