@@ -17,8 +17,11 @@ import (
 
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
+	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/launch"
+	"github.com/identitymesh/identitymesh/sdk/host/supervise"
+	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
 // hostRole makes the test binary play a host that can be killed.
@@ -109,6 +112,35 @@ func TestFrozenPluginCannotHoldItsHost(t *testing.T) {
 	}
 	if alive(pid) {
 		t.Error("the frozen plugin still exists")
+	}
+}
+
+func TestFrozenPluginIsReplacedSoonAfterACallerGaveUp(t *testing.T) {
+	b := open(t, choice("{}"))
+	pid := get(t, b, "secret://test/pid")
+	n, _ := strconv.Atoi(pid)
+	if err := syscall.Kill(n, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := b.Get(ctx, "secret://test/pid", secret.Current); fault.Of(err) != fault.Timeout {
+		t.Fatalf("got %v", err)
+	}
+	begin := time.Now()
+	eventually(t, "it is degraded", func() bool { return b.Status().Plugin.State == supervise.Degraded })
+	if took := time.Since(begin); took > supervise.ProbeLimit+3*time.Second {
+		t.Errorf("it left Ready after %s", took)
+	}
+	eventually(t, "it is replaced", func() bool {
+		st := b.Status().Plugin
+		return st.State == supervise.Ready && st.PID != n
+	})
+	if took := time.Since(begin); took > 25*time.Second {
+		t.Errorf("it was replaced after %s", took)
+	}
+	if alive(pid) || get(t, b, "secret://test/pid") == pid {
+		t.Error("the frozen process is still there")
 	}
 }
 

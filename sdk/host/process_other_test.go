@@ -27,3 +27,17 @@ func kill(t *testing.T, pid string) {
 		t.Errorf("kill %s: %v", pid, err)
 	}
 }
+
+// alive reports whether a process of that id exists.
+func alive(pid string) bool {
+	n, err := strconv.Atoi(pid)
+	if err != nil {
+		return false
+	}
+	p, err := os.FindProcess(n)
+	if err != nil {
+		return false
+	}
+	_ = p.Release()
+	return true
+}
