@@ -58,17 +58,22 @@ func (r Report) Level() Level {
 			lowest = min(lowest, x.Level)
 		}
 	}
-	claimed := Core
-	if r.Plugin.Capabilities.Has(facade.Write) {
-		claimed = Writer
-		if r.Plugin.Capabilities.Has(facade.Versions) {
-			claimed = Versioned
-		}
-	}
 	if len(r.Results) == 0 {
 		return None
 	}
-	return min(lowest-1, claimed)
+	return min(lowest-1, r.Claimed())
+}
+
+// Claimed is the level that the plugin would reach if it kept every rule that
+// concerns it.
+func (r Report) Claimed() Level {
+	switch {
+	case !r.Plugin.Capabilities.Has(facade.Write):
+		return Core
+	case !r.Plugin.Capabilities.Has(facade.Versions):
+		return Writer
+	}
+	return Versioned
 }
 
 // Count returns how many cases ended with v.

@@ -34,7 +34,7 @@ func (t *tool) runDoctor(c *cli.Context) error {
 		err = report.Print(t.Stdout, t.showsSymbols())
 	}
 	if err == nil && !report.OK {
-		err = outcome.ErrReported
+		err = &outcome.Reported{Code: outcome.Failed}
 	}
 	return err
 }

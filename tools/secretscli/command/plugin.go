@@ -18,7 +18,7 @@ func (t *tool) plugin() *cli.Command {
 		Name: "plugin", Usage: "list, inspect, pin, verify and check provider plugins", ArgsUsage: "<command>",
 		Description: "A plugin is only started when its file has the SHA-256 that was pinned for it. These commands show what is\n" +
 			"installed and pin it. A <name> is what Secrets:Provider may be set to: DPAPI, AzureKeyVault or an entry of Secrets:Plugins.",
-		Subcommands: []*cli.Command{t.pluginList(), t.pluginInspect(), t.pluginLock(), t.pluginVerify()},
+		Subcommands: []*cli.Command{t.pluginList(), t.pluginInspect(), t.pluginLock(), t.pluginVerify(), t.pluginCheck()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return outcome.Usagef("there is no such plugin command; see %s --help", c.Command.HelpName)
@@ -61,7 +61,7 @@ func (t *tool) pluginVerify() *cli.Command {
 				return err
 			}
 			if slices.ContainsFunc(plugins, func(p installed.Plugin) bool { return p.State != installed.OK }) {
-				return outcome.ErrReported
+				return &outcome.Reported{Code: outcome.Failed}
 			}
 			return nil
 		},

@@ -22,7 +22,7 @@ func TestEverythingIsDocumented(t *testing.T) {
 	option := regexp.MustCompile(`(?m)^   (--[a-z-]+)`)
 	found := 0
 	for _, command := range []string{"", "set", "describe", "list", "delete", "name", "doctor",
-		"plugin", "plugin list", "plugin verify", "plugin lock", "plugin inspect"} {
+		"plugin", "plugin list", "plugin verify", "plugin lock", "plugin inspect", "plugin check"} {
 		if command != "" && !strings.Contains(page, "## "+command+"\n") {
 			t.Errorf("no section about %s", command)
 		}

@@ -1,8 +1,11 @@
 package e2e_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -177,4 +180,63 @@ func TestPluginSaysWhatItIs(t *testing.T) {
 	if !strings.Contains(said, "secretscli plugin lock Acme") {
 		t.Errorf("what nobody vouches for was started: %s", said)
 	}
+}
+
+// filestore builds the provider that authors copy.
+func filestore(t *testing.T) string {
+	t.Helper()
+	path := program(t.TempDir(), "filestore")
+	cmd := exec.Command("go", "build", "-o", path, ".")
+	cmd.Dir = "../../../sdk/template"
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return path
+}
+
+func TestPluginIsCheckedAgainstTheSpecification(t *testing.T) {
+	w := newWorld(t)
+	folder := filepath.Join(w.folder, "store")
+	config, err := json.Marshal(map[string]string{"Folder": folder})
+	if err = errors.Join(err, os.Mkdir(folder, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	path := filestore(t)
+	file := w.write("plugin.json", string(config))
+	check := func(code int, args ...string) (stdout, stderr string) {
+		t.Helper()
+		var out, errs bytes.Buffer
+		cmd := exec.CommandContext(t.Context(), program(built, tool), append([]string{"plugin", "check", path, "--config", file}, args...)...)
+		cmd.Env, cmd.Stdout, cmd.Stderr = w.env, &out, &errs
+		_ = cmd.Run() // the code says it
+		if cmd.ProcessState.ExitCode() != code {
+			t.Fatalf("exit code %d, want %d\n%s\n%s", cmd.ProcessState.ExitCode(), code, &out, &errs)
+		}
+		return out.String(), errs.String()
+	}
+	stdout, stderr := check(0, "--output", "json")
+	var report struct {
+		Level   string
+		Plugin  struct{ Name string }
+		Results []struct{ Case, Verdict, Spec string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &report); err != nil || report.Level != "versioned" || report.Plugin.Name != "filestore" || len(report.Results) < 50 {
+		t.Errorf("%v, got %s\n%s", err, stdout, stderr)
+	}
+	for _, r := range report.Results {
+		if r.Case == "" || r.Verdict == "fail" || !strings.HasSuffix(r.Spec, "#"+r.Case) {
+			t.Errorf("got %+v", r)
+		}
+	}
+	// What is no plugin reaches no level.
+	path = w.write("no-plugin", "#!/bin/sh\necho hello\n")
+	if err := os.Chmod(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _ = check(10)
+	if !strings.Contains(stdout, "level reached: none") || !strings.Contains(stdout, "docs/spec/process.md#") {
+		t.Errorf("got %s", stdout)
+	}
+	check(2, "--level", "best")
+	check(2, "--seeds", file)
 }

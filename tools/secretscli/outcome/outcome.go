@@ -26,6 +26,11 @@ const (
 	NotFound      = 3
 	Configuration = 4
 	Unavailable   = 5
+	// LevelNone and those after it are the ends of a plugin check that reached
+	// less than was wanted.
+	LevelNone   = 10
+	LevelCore   = 11
+	LevelWriter = 12
 )
 
 // Codes explains the exit codes in a few lines, for --help.
@@ -35,10 +40,13 @@ const Codes = `Exit codes:
   2  the command line or the value cannot be used; nothing was tried
   3  there is no such secret
   4  the configuration cannot be used
-  5  the store or its plugin cannot be reached, or did not answer in time`
+  5  the store or its plugin cannot be reached, or did not answer in time
+  10, 11, 12  "plugin check" found a plugin that reaches no level, core, or writer, and less than it claims or than was asked for`
 
-// ErrReported is the end of a command that failed and has already said so.
-var ErrReported = errors.New("the failure was already reported")
+// Reported is the end of a command that failed and has already said so.
+type Reported struct{ Code int }
+
+func (*Reported) Error() string { return "the failure was already reported" }
 
 // UsageError is a command line, or an input, that cannot be used. Nothing was
 // tried.
@@ -55,9 +63,12 @@ func (e *UsageError) Error() string { return e.Text }
 func Code(err error) int {
 	var usage *UsageError
 	var invalid *diag.InvalidError
+	var reported *Reported
 	switch {
 	case err == nil:
 		return OK
+	case errors.As(err, &reported):
+		return reported.Code
 	case errors.As(err, &usage):
 		return Usage
 	case errors.As(err, &invalid):
@@ -78,7 +89,7 @@ func Code(err error) int {
 
 // Write tells err to w: one JSON object on one line, or text.
 func Write(w io.Writer, err error, asJSON bool) {
-	if err == nil || errors.Is(err, ErrReported) {
+	if reported := (*Reported)(nil); err == nil || errors.As(err, &reported) {
 		return
 	}
 	p := problemOf(err)

@@ -27,8 +27,9 @@ func TestCode(t *testing.T) {
 		err  error
 		want int
 	}{
-		"no error is 0":                             {nil, 0},
-		"a report of failed checks is 1":            {outcome.ErrReported, 1},
+		"no error is 0": {nil, 0},
+		"a level that was not reached is its own":   {&outcome.Reported{Code: outcome.LevelWriter}, 12},
+		"a report of failed checks is 1":            {&outcome.Reported{Code: outcome.Failed}, 1},
 		"an error of another kind is 1":             {errors.New("disk full"), 1},
 		"an interrupt is 1":                         {context.Canceled, 1},
 		"a wrapped usage error is 2":                {fmt.Errorf("set: %w", outcome.Usagef("no")), 2},
@@ -95,7 +96,7 @@ func TestWriteAsText(t *testing.T) {
 			"  Engine:PollInterval: expected a duration\n  warning: Secrets:Provder: unknown key\n"},
 		"nothing steers the terminal": {errors.New("a\x1b[2Jb\u202e"), "error: a\uFFFD[2Jb\uFFFD\n"},
 		"no error":                    {nil, ""},
-		"what was reported already":   {outcome.ErrReported, ""},
+		"what was reported already":   {&outcome.Reported{Code: outcome.LevelCore}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
