@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/identitymesh/identitymesh/sdk/diag"
+	"github.com/identitymesh/identitymesh/sdk/internal/words"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
@@ -38,7 +39,7 @@ func (r *reader) settings(root *node, s *Settings) {
 		// wrong secret store in force.
 		if first, _, split := strings.Cut(m.name, ":"); split && isOwned(first) {
 			r.fail(m, m.name, "write the key as an object inside an object; ':' in a key is not supported")
-		} else if like := closest(m.name, owned); like != "" && !isOwned(m.name) && distance(fold(m.name), fold(like)) == 1 {
+		} else if like := words.Closest(m.name, owned); like != "" && !isOwned(m.name) && words.Distance(m.name, like) == 1 {
 			r.diags = append(r.diags, diag.Diagnostic{Severity: diag.Warning, Path: m.name,
 				Summary: "unknown section, it has no effect; did you mean " + like + "?", Detail: where(m)})
 		}

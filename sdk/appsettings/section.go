@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/identitymesh/identitymesh/sdk/diag"
+	"github.com/identitymesh/identitymesh/sdk/internal/words"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
@@ -89,7 +90,7 @@ func (s *section) done() {
 			continue
 		}
 		summary := "unknown key, it has no effect"
-		if like := closest(m.name, s.known); like != "" {
+		if like := words.Closest(m.name, s.known); like != "" {
 			summary += "; did you mean " + s.at(like) + "?"
 		}
 		s.diags = append(s.diags, diag.Diagnostic{
@@ -201,7 +202,7 @@ func (s *section) duration(name string, fallback, shortest, longest time.Duratio
 	if n == nil {
 		return fallback
 	}
-	d, ok := parseDuration(n.text)
+	d, ok := words.Duration(n.text)
 	if !ok || n.kind != kindText || d < shortest || d > longest {
 		s.fail(n, s.at(name), "expected %s, found %s", expected, quote(n))
 		return fallback

@@ -10,7 +10,7 @@ const (
 	// go-plugin's protocol version.
 	Major = 1
 	// Minor grows when something is added within the major.
-	Minor = 0
+	Minor = 1
 
 	// CookieKey and CookieValue are the variable that tells a plugin that a
 	// host started it. They are no protection, only a kindness to people who
@@ -55,6 +55,14 @@ const (
 	// one Check does.
 	MaxDiagnostics  = 100
 	MaxCheckResults = 32
+	// MaxConfigSchemaBytes is the largest schema of a configuration as it travels,
+	// MaxConfigFields the most names of keys in it: of fields, nested ones included,
+	// their older names, and those in groups. MaxConfigDepth is the deepest nesting
+	// of objects, MaxConfigKeyBytes the longest key.
+	MaxConfigSchemaBytes = 64 << 10
+	MaxConfigFields      = 100
+	MaxConfigDepth       = 4
+	MaxConfigKeyBytes    = 64
 )
 
 // Waits of the plugin side.

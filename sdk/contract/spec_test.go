@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/fault/wire"
@@ -94,6 +95,7 @@ func TestNumbersOfTheSpecificationAreThoseOfTheCode(t *testing.T) {
 			"MaxTextBytes": contract.MaxTextBytes, "MaxSummaryBytes": contract.MaxSummaryBytes, "MaxPathBytes": contract.MaxPathBytes,
 			"MaxInfoBytes": contract.MaxInfoBytes, "MaxUnknownBytes": contract.MaxUnknownBytes, "MaxVersionBytes": contract.MaxVersionBytes, "MaxNameBytes": contract.MaxNameBytes,
 			"MaxTags": contract.MaxTags, "MaxTagBytes": contract.MaxTagBytes, "MaxDiagnostics": contract.MaxDiagnostics, "MaxCheckResults": contract.MaxCheckResults,
+			"MaxConfigSchemaBytes": contract.MaxConfigSchemaBytes, "MaxConfigFields": contract.MaxConfigFields, "MaxConfigDepth": contract.MaxConfigDepth, "MaxConfigKeyBytes": contract.MaxConfigKeyBytes,
 			"LeaveGrace": contract.LeaveGrace, "WindowBytes": contract.WindowBytes,
 		},
 		"Of this host": {
@@ -291,5 +293,25 @@ func TestLinksAndRulesOfTheSpecification(t *testing.T) {
 	}
 	if len(owner) < 40 {
 		t.Errorf("found only %d rules", len(owner))
+	}
+}
+
+func TestTypesOfTheConfigSchemaAreThoseOfTheCode(t *testing.T) {
+	_, text, _ := strings.Cut(page(t, "plugin.md"), "\n### Config schema\n")
+	text, _, _ = strings.Cut(text, "\n### ")
+	found := map[string]string{}
+	for _, r := range rows(text, 3)[1:] {
+		found[r[0]] = r[1]
+	}
+	types := pb.ConfigField_Type(0).Descriptor().Values()
+	for i := 1; i < types.Len(); i++ {
+		name, number := strings.TrimPrefix(string(types.Get(i).Name()), "TYPE_"), fmt.Sprint(types.Get(i).Number())
+		if found[name] != number || configschema.Type(types.Get(i).Number()).String() != name {
+			t.Errorf("the type %s has the number %s in the messages, %q in plugin.md and is %s in the code",
+				name, number, found[name], configschema.Type(types.Get(i).Number()))
+		}
+	}
+	if len(found) != types.Len()-1 || configschema.Type(types.Len()).String() != "UNSPECIFIED" {
+		t.Errorf("plugin.md has %d types, the messages %d", len(found), types.Len()-1)
 	}
 }

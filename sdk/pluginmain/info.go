@@ -22,6 +22,7 @@ func describe[P provider.Provider](def provider.Definition[P]) *pb.GetInfoRespon
 			MaxRefBytes:    uint32(limits.MaxRefBytes),
 			CallsPerSecond: limits.CallsPerSecond,
 		},
+		ConfigSchema: toSchema(def.Schema),
 	}
 	// The zero P is asked for its methods, none is called.
 	var p P

@@ -52,7 +52,7 @@ func newServer[P provider.Provider](def provider.Definition[P], tel *telemetry.T
 		limits: withDefaults(def.Limits),
 		tel:    tel,
 		open: func(ctx context.Context, env provider.Environment) (provider.Provider, diag.List) {
-			p, problems := def.Open(ctx, env)
+			p, problems := def.Configure(ctx, env)
 			if problems.HasErrors() {
 				return nil, problems
 			}

@@ -25,6 +25,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
@@ -138,6 +139,10 @@ type Definition[P Provider] struct {
 	Commit string
 	Traits Traits
 	Limits Limits
+	// Schema declares the keys of the configuration. With one, Open is called only
+	// with a configuration that is right by it; what is wrong by it was reported
+	// before, all at once. Without one, everything is Open's concern.
+	Schema configschema.Schema
 	// Open makes the provider from its configuration. It returns every problem
 	// of the configuration at once, with key paths relative to it, and must not
 	// wait for the network: what cannot be reached is for Check and the first
@@ -145,10 +150,26 @@ type Definition[P Provider] struct {
 	Open func(ctx context.Context, env Environment) (P, diag.List)
 }
 
+// Configure checks the configuration by the schema, if there is one, and opens
+// the provider when it is right. The problems are those of both.
+func (d Definition[P]) Configure(ctx context.Context, env Environment) (P, diag.List) {
+	var problems diag.List
+	if d.Schema.Declared() {
+		if env.Settings, problems = d.Schema.ReadSettings(env.Config); problems.HasErrors() {
+			var none P
+			return none, problems
+		}
+	}
+	p, more := d.Open(ctx, env)
+	return p, append(problems, more...)
+}
+
 // Environment is all that a provider gets from its host.
 type Environment struct {
 	// Config is a JSON object; it may contain credentials and is never logged.
 	Config []byte
+	// Settings is Config as the definition's Schema reads it; nil without one.
+	Settings *configschema.Values
 	// Logger reaches the host's log. Fixed messages, data in fields.
 	Logger *slog.Logger
 	// Tracer makes spans that continue the host's trace.

@@ -25,6 +25,7 @@ const (
 	InfoCommit
 	InfoLimits
 	InfoCapabilities
+	InfoSchema
 	ClaimNotServed
 	DiagnosticsTooMany
 	DiagnosticMalformed
@@ -76,6 +77,7 @@ var entries = [...]entry{
 	InfoCommit:          {"commit is longer than 64 bytes or has control characters", "plugin.md#getinfo-is-well-formed"},
 	InfoLimits:          {"limits exceed those of the contract, or calls_per_second is no number from 0", "plugin.md#getinfo-is-well-formed"},
 	InfoCapabilities:    {"capabilities are claimed twice, or one without the capability that it is part of", "plugin.md#capabilities-agree-with-each-other"},
+	InfoSchema:          {"config_schema breaks its rules", "plugin.md#config-schema-is-well-formed"},
 	ClaimNotServed:      {"UNSUPPORTED for a call that the plugin has to serve, or claims to", "plugin.md#claimed-capability-is-served"},
 	DiagnosticsTooMany:  {"more than 100 diagnostics", "plugin.md#diagnostics-are-well-formed"},
 	DiagnosticMalformed: {"a diagnostic has no severity, no summary, or texts that are too long or have control characters", "plugin.md#diagnostics-are-well-formed"},

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/provider"
@@ -105,6 +106,8 @@ type Info struct {
 	Major, Minor int
 	Capabilities Capabilities
 	Limits       provider.Limits
+	// Schema of the configuration; the zero one when the plugin does not say.
+	Schema configschema.Schema
 }
 
 // Capability is one thing a plugin can do.

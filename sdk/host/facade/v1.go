@@ -67,6 +67,9 @@ func OpenV1(ctx context.Context, conn grpc.ClientConnInterface) (*V1, error) {
 	}
 	f.info.Commit, f.info.Minor = stated.Commit, int(got.GetContractMinor())
 	f.info.Limits = stated.Limits
+	if f.info.Schema, err = f.schema(got.GetConfigSchema()); err != nil {
+		return nil, err
+	}
 	for _, name := range stated.Capabilities {
 		f.info.Capabilities = append(f.info.Capabilities, Capability(name))
 	}

@@ -5,7 +5,7 @@
 // source: identitymesh/secretprovider/v1/plugin.proto
 
 // The contract between an IdentityMesh host and a secret provider plugin,
-// major 1, minor 0.
+// major 1, minor 1.
 //
 // One process serves one configured store. The host calls GetInfo, then
 // Configure once, then anything else. Every call has a deadline.
@@ -111,6 +111,89 @@ func (Capability) EnumDescriptor() ([]byte, []int) {
 	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{0}
 }
 
+// Type is an open list: it grows within a major. A host takes one that it does
+// not know for SENSITIVE.
+type ConfigField_Type int32
+
+const (
+	ConfigField_TYPE_UNSPECIFIED ConfigField_Type = 0
+	ConfigField_TYPE_TEXT        ConfigField_Type = 1
+	// A text that may hold a credential; never shown.
+	ConfigField_TYPE_SENSITIVE ConfigField_Type = 2
+	ConfigField_TYPE_BOOL      ConfigField_Type = 3
+	// A whole number of 64 bits.
+	ConfigField_TYPE_INTEGER ConfigField_Type = 4
+	// A text such as "30s", "5m" or "00:05:00".
+	ConfigField_TYPE_DURATION ConfigField_Type = 5
+	// A duration or a whole number, as another key asks.
+	ConfigField_TYPE_DURATION_OR_COUNT ConfigField_Type = 6
+	// One of values.
+	ConfigField_TYPE_ENUM ConfigField_Type = 7
+	// An array of texts.
+	ConfigField_TYPE_LIST ConfigField_Type = 8
+	// A nested object with fields of its own, at most 4 deep.
+	ConfigField_TYPE_OBJECT ConfigField_Type = 9
+	// A reference to a secret, as in secret://ad/svc/password.
+	ConfigField_TYPE_REF ConfigField_Type = 10
+)
+
+// Enum value maps for ConfigField_Type.
+var (
+	ConfigField_Type_name = map[int32]string{
+		0:  "TYPE_UNSPECIFIED",
+		1:  "TYPE_TEXT",
+		2:  "TYPE_SENSITIVE",
+		3:  "TYPE_BOOL",
+		4:  "TYPE_INTEGER",
+		5:  "TYPE_DURATION",
+		6:  "TYPE_DURATION_OR_COUNT",
+		7:  "TYPE_ENUM",
+		8:  "TYPE_LIST",
+		9:  "TYPE_OBJECT",
+		10: "TYPE_REF",
+	}
+	ConfigField_Type_value = map[string]int32{
+		"TYPE_UNSPECIFIED":       0,
+		"TYPE_TEXT":              1,
+		"TYPE_SENSITIVE":         2,
+		"TYPE_BOOL":              3,
+		"TYPE_INTEGER":           4,
+		"TYPE_DURATION":          5,
+		"TYPE_DURATION_OR_COUNT": 6,
+		"TYPE_ENUM":              7,
+		"TYPE_LIST":              8,
+		"TYPE_OBJECT":            9,
+		"TYPE_REF":               10,
+	}
+)
+
+func (x ConfigField_Type) Enum() *ConfigField_Type {
+	p := new(ConfigField_Type)
+	*p = x
+	return p
+}
+
+func (x ConfigField_Type) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConfigField_Type) Descriptor() protoreflect.EnumDescriptor {
+	return file_identitymesh_secretprovider_v1_plugin_proto_enumTypes[1].Descriptor()
+}
+
+func (ConfigField_Type) Type() protoreflect.EnumType {
+	return &file_identitymesh_secretprovider_v1_plugin_proto_enumTypes[1]
+}
+
+func (x ConfigField_Type) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConfigField_Type.Descriptor instead.
+func (ConfigField_Type) EnumDescriptor() ([]byte, []int) {
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{5, 0}
+}
+
 type Diagnostic_Severity int32
 
 const (
@@ -144,11 +227,11 @@ func (x Diagnostic_Severity) String() string {
 }
 
 func (Diagnostic_Severity) Descriptor() protoreflect.EnumDescriptor {
-	return file_identitymesh_secretprovider_v1_plugin_proto_enumTypes[1].Descriptor()
+	return file_identitymesh_secretprovider_v1_plugin_proto_enumTypes[2].Descriptor()
 }
 
 func (Diagnostic_Severity) Type() protoreflect.EnumType {
-	return &file_identitymesh_secretprovider_v1_plugin_proto_enumTypes[1]
+	return &file_identitymesh_secretprovider_v1_plugin_proto_enumTypes[2]
 }
 
 func (x Diagnostic_Severity) Number() protoreflect.EnumNumber {
@@ -157,7 +240,7 @@ func (x Diagnostic_Severity) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Diagnostic_Severity.Descriptor instead.
 func (Diagnostic_Severity) EnumDescriptor() ([]byte, []int) {
-	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{5, 0}
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{8, 0}
 }
 
 type GetInfoRequest struct {
@@ -218,7 +301,10 @@ type GetInfoResponse struct {
 	// Optional. What the plugin can do; hosts ignore numbers that they do not know.
 	Capabilities []Capability `protobuf:"varint,5,rep,packed,name=capabilities,proto3,enum=identitymesh.secretprovider.v1.Capability" json:"capabilities,omitempty"`
 	// Optional. Limits of the store; zero fields mean the contract's limits.
-	Limits        *Limits `protobuf:"bytes,6,opt,name=limits,proto3" json:"limits,omitempty"`
+	Limits *Limits `protobuf:"bytes,6,opt,name=limits,proto3" json:"limits,omitempty"`
+	// Optional. What Configure takes; absent when the plugin does not say. At most
+	// 64 KiB. Since minor 1.
+	ConfigSchema  *ConfigSchema `protobuf:"bytes,7,opt,name=config_schema,json=configSchema,proto3" json:"config_schema,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -295,6 +381,13 @@ func (x *GetInfoResponse) GetLimits() *Limits {
 	return nil
 }
 
+func (x *GetInfoResponse) GetConfigSchema() *ConfigSchema {
+	if x != nil {
+		return x.ConfigSchema
+	}
+	return nil
+}
+
 type Limits struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Optional. Largest value in bytes, at most 1 MiB.
@@ -358,6 +451,262 @@ func (x *Limits) GetCallsPerSecond() float64 {
 	return 0
 }
 
+// ConfigSchema describes a JSON object of configuration. It has at most 100 names
+// of keys: of fields, nested ones included, their older names, and those in groups.
+type ConfigSchema struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. In the order in which people should meet them.
+	Fields []*ConfigField `protobuf:"bytes,1,rep,name=fields,proto3" json:"fields,omitempty"`
+	// Optional. Groups of keys of the object, of each of which exactly one is given.
+	ExactlyOne    []*ConfigKeys `protobuf:"bytes,2,rep,name=exactly_one,json=exactlyOne,proto3" json:"exactly_one,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigSchema) Reset() {
+	*x = ConfigSchema{}
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigSchema) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigSchema) ProtoMessage() {}
+
+func (x *ConfigSchema) ProtoReflect() protoreflect.Message {
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigSchema.ProtoReflect.Descriptor instead.
+func (*ConfigSchema) Descriptor() ([]byte, []int) {
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ConfigSchema) GetFields() []*ConfigField {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+func (x *ConfigSchema) GetExactlyOne() []*ConfigKeys {
+	if x != nil {
+		return x.ExactlyOne
+	}
+	return nil
+}
+
+type ConfigKeys struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. At least two, as their fields spell them.
+	Keys          []string `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigKeys) Reset() {
+	*x = ConfigKeys{}
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigKeys) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigKeys) ProtoMessage() {}
+
+func (x *ConfigKeys) ProtoReflect() protoreflect.Message {
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigKeys.ProtoReflect.Descriptor instead.
+func (*ConfigKeys) Descriptor() ([]byte, []int) {
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ConfigKeys) GetKeys() []string {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// ConfigField describes one key. Nothing of it is secret.
+type ConfigField struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Required. A letter, then letters, digits, '_', '-' and '.', at most 64 bytes;
+	// distinct within its object without regard to case.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Required.
+	Type ConfigField_Type `protobuf:"varint,2,opt,name=type,proto3,enum=identitymesh.secretprovider.v1.ConfigField_Type" json:"type,omitempty"`
+	// Required. What the key is for, in a sentence or two; names may stand between
+	// backticks.
+	About string `protobuf:"bytes,3,opt,name=about,proto3" json:"about,omitempty"`
+	// Optional. The key has to be given.
+	Required bool `protobuf:"varint,4,opt,name=required,proto3" json:"required,omitempty"`
+	// Optional. What counts when the key is absent, as a person would write it.
+	Default string `protobuf:"bytes,5,opt,name=default,proto3" json:"default,omitempty"`
+	// Optional. A value to show as an example.
+	Example string `protobuf:"bytes,6,opt,name=example,proto3" json:"example,omitempty"`
+	// Required for ENUM, and for nothing else. All that it takes.
+	Values []string `protobuf:"bytes,7,rep,name=values,proto3" json:"values,omitempty"`
+	// Optional, for INTEGER and DURATION, both or none. The bounds, included.
+	Min string `protobuf:"bytes,8,opt,name=min,proto3" json:"min,omitempty"`
+	Max string `protobuf:"bytes,9,opt,name=max,proto3" json:"max,omitempty"`
+	// Optional. Older names of the key that are still taken.
+	FormerKeys []string `protobuf:"bytes,10,rep,name=former_keys,json=formerKeys,proto3" json:"former_keys,omitempty"`
+	// Optional. A key of the same object that makes this one required when given.
+	RequiredWith string `protobuf:"bytes,11,opt,name=required_with,json=requiredWith,proto3" json:"required_with,omitempty"`
+	// Optional. A key of the same object without which this one must not be given.
+	OnlyWith string `protobuf:"bytes,12,opt,name=only_with,json=onlyWith,proto3" json:"only_with,omitempty"`
+	// Required for OBJECT, and for nothing else.
+	Fields        []*ConfigField `protobuf:"bytes,13,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfigField) Reset() {
+	*x = ConfigField{}
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfigField) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfigField) ProtoMessage() {}
+
+func (x *ConfigField) ProtoReflect() protoreflect.Message {
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfigField.ProtoReflect.Descriptor instead.
+func (*ConfigField) Descriptor() ([]byte, []int) {
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ConfigField) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *ConfigField) GetType() ConfigField_Type {
+	if x != nil {
+		return x.Type
+	}
+	return ConfigField_TYPE_UNSPECIFIED
+}
+
+func (x *ConfigField) GetAbout() string {
+	if x != nil {
+		return x.About
+	}
+	return ""
+}
+
+func (x *ConfigField) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *ConfigField) GetDefault() string {
+	if x != nil {
+		return x.Default
+	}
+	return ""
+}
+
+func (x *ConfigField) GetExample() string {
+	if x != nil {
+		return x.Example
+	}
+	return ""
+}
+
+func (x *ConfigField) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *ConfigField) GetMin() string {
+	if x != nil {
+		return x.Min
+	}
+	return ""
+}
+
+func (x *ConfigField) GetMax() string {
+	if x != nil {
+		return x.Max
+	}
+	return ""
+}
+
+func (x *ConfigField) GetFormerKeys() []string {
+	if x != nil {
+		return x.FormerKeys
+	}
+	return nil
+}
+
+func (x *ConfigField) GetRequiredWith() string {
+	if x != nil {
+		return x.RequiredWith
+	}
+	return ""
+}
+
+func (x *ConfigField) GetOnlyWith() string {
+	if x != nil {
+		return x.OnlyWith
+	}
+	return ""
+}
+
+func (x *ConfigField) GetFields() []*ConfigField {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
 type ConfigureRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required. A JSON object in UTF-8. It may hold credentials: it is never
@@ -369,7 +718,7 @@ type ConfigureRequest struct {
 
 func (x *ConfigureRequest) Reset() {
 	*x = ConfigureRequest{}
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[3]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -381,7 +730,7 @@ func (x *ConfigureRequest) String() string {
 func (*ConfigureRequest) ProtoMessage() {}
 
 func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[3]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -394,7 +743,7 @@ func (x *ConfigureRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureRequest.ProtoReflect.Descriptor instead.
 func (*ConfigureRequest) Descriptor() ([]byte, []int) {
-	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{3}
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ConfigureRequest) GetConfig() []byte {
@@ -414,7 +763,7 @@ type ConfigureResponse struct {
 
 func (x *ConfigureResponse) Reset() {
 	*x = ConfigureResponse{}
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[4]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -426,7 +775,7 @@ func (x *ConfigureResponse) String() string {
 func (*ConfigureResponse) ProtoMessage() {}
 
 func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[4]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -439,7 +788,7 @@ func (x *ConfigureResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigureResponse.ProtoReflect.Descriptor instead.
 func (*ConfigureResponse) Descriptor() ([]byte, []int) {
-	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{4}
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ConfigureResponse) GetDiagnostics() []*Diagnostic {
@@ -465,7 +814,7 @@ type Diagnostic struct {
 
 func (x *Diagnostic) Reset() {
 	*x = Diagnostic{}
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[5]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -477,7 +826,7 @@ func (x *Diagnostic) String() string {
 func (*Diagnostic) ProtoMessage() {}
 
 func (x *Diagnostic) ProtoReflect() protoreflect.Message {
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[5]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -490,7 +839,7 @@ func (x *Diagnostic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Diagnostic.ProtoReflect.Descriptor instead.
 func (*Diagnostic) Descriptor() ([]byte, []int) {
-	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{5}
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Diagnostic) GetSeverity() Diagnostic_Severity {
@@ -529,7 +878,7 @@ type CheckRequest struct {
 
 func (x *CheckRequest) Reset() {
 	*x = CheckRequest{}
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[6]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -541,7 +890,7 @@ func (x *CheckRequest) String() string {
 func (*CheckRequest) ProtoMessage() {}
 
 func (x *CheckRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[6]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -554,7 +903,7 @@ func (x *CheckRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
 func (*CheckRequest) Descriptor() ([]byte, []int) {
-	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{6}
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{9}
 }
 
 type CheckResponse struct {
@@ -571,7 +920,7 @@ type CheckResponse struct {
 
 func (x *CheckResponse) Reset() {
 	*x = CheckResponse{}
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[7]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -583,7 +932,7 @@ func (x *CheckResponse) String() string {
 func (*CheckResponse) ProtoMessage() {}
 
 func (x *CheckResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[7]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -596,7 +945,7 @@ func (x *CheckResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResponse.ProtoReflect.Descriptor instead.
 func (*CheckResponse) Descriptor() ([]byte, []int) {
-	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{7}
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CheckResponse) GetTarget() string {
@@ -638,7 +987,7 @@ type CheckResult struct {
 
 func (x *CheckResult) Reset() {
 	*x = CheckResult{}
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[8]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -650,7 +999,7 @@ func (x *CheckResult) String() string {
 func (*CheckResult) ProtoMessage() {}
 
 func (x *CheckResult) ProtoReflect() protoreflect.Message {
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[8]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -663,7 +1012,7 @@ func (x *CheckResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckResult.ProtoReflect.Descriptor instead.
 func (*CheckResult) Descriptor() ([]byte, []int) {
-	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{8}
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CheckResult) GetName() string {
@@ -709,7 +1058,7 @@ type DrainRequest struct {
 
 func (x *DrainRequest) Reset() {
 	*x = DrainRequest{}
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[9]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +1070,7 @@ func (x *DrainRequest) String() string {
 func (*DrainRequest) ProtoMessage() {}
 
 func (x *DrainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[9]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +1083,7 @@ func (x *DrainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainRequest.ProtoReflect.Descriptor instead.
 func (*DrainRequest) Descriptor() ([]byte, []int) {
-	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{9}
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 type DrainResponse struct {
@@ -745,7 +1094,7 @@ type DrainResponse struct {
 
 func (x *DrainResponse) Reset() {
 	*x = DrainResponse{}
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[10]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -757,7 +1106,7 @@ func (x *DrainResponse) String() string {
 func (*DrainResponse) ProtoMessage() {}
 
 func (x *DrainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[10]
+	mi := &file_identitymesh_secretprovider_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -770,7 +1119,7 @@ func (x *DrainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DrainResponse.ProtoReflect.Descriptor instead.
 func (*DrainResponse) Descriptor() ([]byte, []int) {
-	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 var File_identitymesh_secretprovider_v1_plugin_proto protoreflect.FileDescriptor
@@ -779,18 +1128,55 @@ const file_identitymesh_secretprovider_v1_plugin_proto_rawDesc = "" +
 	"\n" +
 	"+identitymesh/secretprovider/v1/plugin.proto\x12\x1eidentitymesh.secretprovider.v1\x1a\x1egoogle/protobuf/duration.proto\"@\n" +
 	"\x0eGetInfoRequest\x12.\n" +
-	"\x13host_contract_minor\x18\x01 \x01(\rR\x11hostContractMinor\"\x8e\x02\n" +
+	"\x13host_contract_minor\x18\x01 \x01(\rR\x11hostContractMinor\"\xe1\x02\n" +
 	"\x0fGetInfoResponse\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
 	"\x06commit\x18\x03 \x01(\tR\x06commit\x12%\n" +
 	"\x0econtract_minor\x18\x04 \x01(\rR\rcontractMinor\x12N\n" +
 	"\fcapabilities\x18\x05 \x03(\x0e2*.identitymesh.secretprovider.v1.CapabilityR\fcapabilities\x12>\n" +
-	"\x06limits\x18\x06 \x01(\v2&.identitymesh.secretprovider.v1.LimitsR\x06limits\"~\n" +
+	"\x06limits\x18\x06 \x01(\v2&.identitymesh.secretprovider.v1.LimitsR\x06limits\x12Q\n" +
+	"\rconfig_schema\x18\a \x01(\v2,.identitymesh.secretprovider.v1.ConfigSchemaR\fconfigSchema\"~\n" +
 	"\x06Limits\x12&\n" +
 	"\x0fmax_value_bytes\x18\x01 \x01(\rR\rmaxValueBytes\x12\"\n" +
 	"\rmax_ref_bytes\x18\x02 \x01(\rR\vmaxRefBytes\x12(\n" +
-	"\x10calls_per_second\x18\x03 \x01(\x01R\x0ecallsPerSecond\"/\n" +
+	"\x10calls_per_second\x18\x03 \x01(\x01R\x0ecallsPerSecond\"\xa0\x01\n" +
+	"\fConfigSchema\x12C\n" +
+	"\x06fields\x18\x01 \x03(\v2+.identitymesh.secretprovider.v1.ConfigFieldR\x06fields\x12K\n" +
+	"\vexactly_one\x18\x02 \x03(\v2*.identitymesh.secretprovider.v1.ConfigKeysR\n" +
+	"exactlyOne\" \n" +
+	"\n" +
+	"ConfigKeys\x12\x12\n" +
+	"\x04keys\x18\x01 \x03(\tR\x04keys\"\xfe\x04\n" +
+	"\vConfigField\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12D\n" +
+	"\x04type\x18\x02 \x01(\x0e20.identitymesh.secretprovider.v1.ConfigField.TypeR\x04type\x12\x14\n" +
+	"\x05about\x18\x03 \x01(\tR\x05about\x12\x1a\n" +
+	"\brequired\x18\x04 \x01(\bR\brequired\x12\x18\n" +
+	"\adefault\x18\x05 \x01(\tR\adefault\x12\x18\n" +
+	"\aexample\x18\x06 \x01(\tR\aexample\x12\x16\n" +
+	"\x06values\x18\a \x03(\tR\x06values\x12\x10\n" +
+	"\x03min\x18\b \x01(\tR\x03min\x12\x10\n" +
+	"\x03max\x18\t \x01(\tR\x03max\x12\x1f\n" +
+	"\vformer_keys\x18\n" +
+	" \x03(\tR\n" +
+	"formerKeys\x12#\n" +
+	"\rrequired_with\x18\v \x01(\tR\frequiredWith\x12\x1b\n" +
+	"\tonly_with\x18\f \x01(\tR\bonlyWith\x12C\n" +
+	"\x06fields\x18\r \x03(\v2+.identitymesh.secretprovider.v1.ConfigFieldR\x06fields\"\xcc\x01\n" +
+	"\x04Type\x12\x14\n" +
+	"\x10TYPE_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tTYPE_TEXT\x10\x01\x12\x12\n" +
+	"\x0eTYPE_SENSITIVE\x10\x02\x12\r\n" +
+	"\tTYPE_BOOL\x10\x03\x12\x10\n" +
+	"\fTYPE_INTEGER\x10\x04\x12\x11\n" +
+	"\rTYPE_DURATION\x10\x05\x12\x1a\n" +
+	"\x16TYPE_DURATION_OR_COUNT\x10\x06\x12\r\n" +
+	"\tTYPE_ENUM\x10\a\x12\r\n" +
+	"\tTYPE_LIST\x10\b\x12\x0f\n" +
+	"\vTYPE_OBJECT\x10\t\x12\f\n" +
+	"\bTYPE_REF\x10\n" +
+	"\"/\n" +
 	"\x10ConfigureRequest\x12\x1b\n" +
 	"\x06config\x18\x01 \x01(\fB\x03\x80\x01\x01R\x06config\"a\n" +
 	"\x11ConfigureResponse\x12L\n" +
@@ -853,44 +1239,53 @@ func file_identitymesh_secretprovider_v1_plugin_proto_rawDescGZIP() []byte {
 	return file_identitymesh_secretprovider_v1_plugin_proto_rawDescData
 }
 
-var file_identitymesh_secretprovider_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_identitymesh_secretprovider_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_identitymesh_secretprovider_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_identitymesh_secretprovider_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_identitymesh_secretprovider_v1_plugin_proto_goTypes = []any{
 	(Capability)(0),             // 0: identitymesh.secretprovider.v1.Capability
-	(Diagnostic_Severity)(0),    // 1: identitymesh.secretprovider.v1.Diagnostic.Severity
-	(*GetInfoRequest)(nil),      // 2: identitymesh.secretprovider.v1.GetInfoRequest
-	(*GetInfoResponse)(nil),     // 3: identitymesh.secretprovider.v1.GetInfoResponse
-	(*Limits)(nil),              // 4: identitymesh.secretprovider.v1.Limits
-	(*ConfigureRequest)(nil),    // 5: identitymesh.secretprovider.v1.ConfigureRequest
-	(*ConfigureResponse)(nil),   // 6: identitymesh.secretprovider.v1.ConfigureResponse
-	(*Diagnostic)(nil),          // 7: identitymesh.secretprovider.v1.Diagnostic
-	(*CheckRequest)(nil),        // 8: identitymesh.secretprovider.v1.CheckRequest
-	(*CheckResponse)(nil),       // 9: identitymesh.secretprovider.v1.CheckResponse
-	(*CheckResult)(nil),         // 10: identitymesh.secretprovider.v1.CheckResult
-	(*DrainRequest)(nil),        // 11: identitymesh.secretprovider.v1.DrainRequest
-	(*DrainResponse)(nil),       // 12: identitymesh.secretprovider.v1.DrainResponse
-	(*durationpb.Duration)(nil), // 13: google.protobuf.Duration
+	(ConfigField_Type)(0),       // 1: identitymesh.secretprovider.v1.ConfigField.Type
+	(Diagnostic_Severity)(0),    // 2: identitymesh.secretprovider.v1.Diagnostic.Severity
+	(*GetInfoRequest)(nil),      // 3: identitymesh.secretprovider.v1.GetInfoRequest
+	(*GetInfoResponse)(nil),     // 4: identitymesh.secretprovider.v1.GetInfoResponse
+	(*Limits)(nil),              // 5: identitymesh.secretprovider.v1.Limits
+	(*ConfigSchema)(nil),        // 6: identitymesh.secretprovider.v1.ConfigSchema
+	(*ConfigKeys)(nil),          // 7: identitymesh.secretprovider.v1.ConfigKeys
+	(*ConfigField)(nil),         // 8: identitymesh.secretprovider.v1.ConfigField
+	(*ConfigureRequest)(nil),    // 9: identitymesh.secretprovider.v1.ConfigureRequest
+	(*ConfigureResponse)(nil),   // 10: identitymesh.secretprovider.v1.ConfigureResponse
+	(*Diagnostic)(nil),          // 11: identitymesh.secretprovider.v1.Diagnostic
+	(*CheckRequest)(nil),        // 12: identitymesh.secretprovider.v1.CheckRequest
+	(*CheckResponse)(nil),       // 13: identitymesh.secretprovider.v1.CheckResponse
+	(*CheckResult)(nil),         // 14: identitymesh.secretprovider.v1.CheckResult
+	(*DrainRequest)(nil),        // 15: identitymesh.secretprovider.v1.DrainRequest
+	(*DrainResponse)(nil),       // 16: identitymesh.secretprovider.v1.DrainResponse
+	(*durationpb.Duration)(nil), // 17: google.protobuf.Duration
 }
 var file_identitymesh_secretprovider_v1_plugin_proto_depIdxs = []int32{
 	0,  // 0: identitymesh.secretprovider.v1.GetInfoResponse.capabilities:type_name -> identitymesh.secretprovider.v1.Capability
-	4,  // 1: identitymesh.secretprovider.v1.GetInfoResponse.limits:type_name -> identitymesh.secretprovider.v1.Limits
-	7,  // 2: identitymesh.secretprovider.v1.ConfigureResponse.diagnostics:type_name -> identitymesh.secretprovider.v1.Diagnostic
-	1,  // 3: identitymesh.secretprovider.v1.Diagnostic.severity:type_name -> identitymesh.secretprovider.v1.Diagnostic.Severity
-	10, // 4: identitymesh.secretprovider.v1.CheckResponse.results:type_name -> identitymesh.secretprovider.v1.CheckResult
-	13, // 5: identitymesh.secretprovider.v1.CheckResult.latency:type_name -> google.protobuf.Duration
-	2,  // 6: identitymesh.secretprovider.v1.Plugin.GetInfo:input_type -> identitymesh.secretprovider.v1.GetInfoRequest
-	5,  // 7: identitymesh.secretprovider.v1.Plugin.Configure:input_type -> identitymesh.secretprovider.v1.ConfigureRequest
-	8,  // 8: identitymesh.secretprovider.v1.Plugin.Check:input_type -> identitymesh.secretprovider.v1.CheckRequest
-	11, // 9: identitymesh.secretprovider.v1.Plugin.Drain:input_type -> identitymesh.secretprovider.v1.DrainRequest
-	3,  // 10: identitymesh.secretprovider.v1.Plugin.GetInfo:output_type -> identitymesh.secretprovider.v1.GetInfoResponse
-	6,  // 11: identitymesh.secretprovider.v1.Plugin.Configure:output_type -> identitymesh.secretprovider.v1.ConfigureResponse
-	9,  // 12: identitymesh.secretprovider.v1.Plugin.Check:output_type -> identitymesh.secretprovider.v1.CheckResponse
-	12, // 13: identitymesh.secretprovider.v1.Plugin.Drain:output_type -> identitymesh.secretprovider.v1.DrainResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	5,  // 1: identitymesh.secretprovider.v1.GetInfoResponse.limits:type_name -> identitymesh.secretprovider.v1.Limits
+	6,  // 2: identitymesh.secretprovider.v1.GetInfoResponse.config_schema:type_name -> identitymesh.secretprovider.v1.ConfigSchema
+	8,  // 3: identitymesh.secretprovider.v1.ConfigSchema.fields:type_name -> identitymesh.secretprovider.v1.ConfigField
+	7,  // 4: identitymesh.secretprovider.v1.ConfigSchema.exactly_one:type_name -> identitymesh.secretprovider.v1.ConfigKeys
+	1,  // 5: identitymesh.secretprovider.v1.ConfigField.type:type_name -> identitymesh.secretprovider.v1.ConfigField.Type
+	8,  // 6: identitymesh.secretprovider.v1.ConfigField.fields:type_name -> identitymesh.secretprovider.v1.ConfigField
+	11, // 7: identitymesh.secretprovider.v1.ConfigureResponse.diagnostics:type_name -> identitymesh.secretprovider.v1.Diagnostic
+	2,  // 8: identitymesh.secretprovider.v1.Diagnostic.severity:type_name -> identitymesh.secretprovider.v1.Diagnostic.Severity
+	14, // 9: identitymesh.secretprovider.v1.CheckResponse.results:type_name -> identitymesh.secretprovider.v1.CheckResult
+	17, // 10: identitymesh.secretprovider.v1.CheckResult.latency:type_name -> google.protobuf.Duration
+	3,  // 11: identitymesh.secretprovider.v1.Plugin.GetInfo:input_type -> identitymesh.secretprovider.v1.GetInfoRequest
+	9,  // 12: identitymesh.secretprovider.v1.Plugin.Configure:input_type -> identitymesh.secretprovider.v1.ConfigureRequest
+	12, // 13: identitymesh.secretprovider.v1.Plugin.Check:input_type -> identitymesh.secretprovider.v1.CheckRequest
+	15, // 14: identitymesh.secretprovider.v1.Plugin.Drain:input_type -> identitymesh.secretprovider.v1.DrainRequest
+	4,  // 15: identitymesh.secretprovider.v1.Plugin.GetInfo:output_type -> identitymesh.secretprovider.v1.GetInfoResponse
+	10, // 16: identitymesh.secretprovider.v1.Plugin.Configure:output_type -> identitymesh.secretprovider.v1.ConfigureResponse
+	13, // 17: identitymesh.secretprovider.v1.Plugin.Check:output_type -> identitymesh.secretprovider.v1.CheckResponse
+	16, // 18: identitymesh.secretprovider.v1.Plugin.Drain:output_type -> identitymesh.secretprovider.v1.DrainResponse
+	15, // [15:19] is the sub-list for method output_type
+	11, // [11:15] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_identitymesh_secretprovider_v1_plugin_proto_init() }
@@ -903,8 +1298,8 @@ func file_identitymesh_secretprovider_v1_plugin_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_identitymesh_secretprovider_v1_plugin_proto_rawDesc), len(file_identitymesh_secretprovider_v1_plugin_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   11,
+			NumEnums:      3,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -5,7 +5,7 @@
 // source: identitymesh/secretprovider/v1/plugin.proto
 
 // The contract between an IdentityMesh host and a secret provider plugin,
-// major 1, minor 0.
+// major 1, minor 1.
 //
 // One process serves one configured store. The host calls GetInfo, then
 // Configure once, then anything else. Every call has a deadline.
