@@ -30,7 +30,7 @@ const bareMethod = "/bench.Bare/Get"
 
 // startBare starts a gRPC server without anything of ours, in a process of its
 // own, and returns a call to it.
-func startBare(ctx context.Context, dir string) (call func(context.Context) error, stop func(), err error) {
+func startBare(ctx context.Context, dir string) (c call, stop func(), err error) {
 	dir = filepath.Join(dir, "bare")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, err
@@ -59,16 +59,16 @@ func startBare(ctx context.Context, dir string) (call func(context.Context) erro
 	}
 	stop = func() { _ = conn.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() }
 	request := wrapperspb.String("secret://test/bytes64")
-	call = func(ctx context.Context) error {
+	c = func(ctx context.Context) error {
 		return conn.Invoke(ctx, bareMethod, request, &wrapperspb.BytesValue{})
 	}
 	ready, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	if err := call(ready); err != nil {
+	if err := c(ready); err != nil {
 		stop()
 		return nil, nil, fmt.Errorf("the bare gRPC server: %w", err)
 	}
-	return call, stop, nil
+	return c, stop, nil
 }
 
 // ServeBare is the other process. It returns only on failure.

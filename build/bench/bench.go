@@ -70,7 +70,10 @@ type Measurement struct {
 // All returns every measurement in the order they should run.
 func All() []Measurement {
 	return []Measurement{
-		{"plugin_get", PluginGet},
+		{"plugin_start", PluginStart},
+		{"plugin_start_many", PluginStartMany},
+		{"plugin_idle", PluginIdle},
+		{"host_get", HostGet},
 		{"ldap_import", LDAPImport},
 		{"delta_statements", DeltaStatements},
 		{"import_rss", ImportMemory},

@@ -128,19 +128,22 @@ func prepare(ctx context.Context, e Env, folder string, server *ldaptest.Server)
 	return file, db, err
 }
 
-// peakMemory returns the highest resident memory of a process so far.
-func peakMemory(pid int) (float64, error) {
+// peakMemory returns the highest resident memory of a process so far, in MiB.
+func peakMemory(pid int) (float64, error) { return memoryOf(pid, "VmHWM") }
+
+// memoryOf returns a field of proc_pid_status(5) in MiB.
+func memoryOf(pid int, field string) (float64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, field+":"); ok {
 			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			return kb * 1024 / mib, err
 		}
 	}
-	return 0, fmt.Errorf("process %d has no VmHWM", pid)
+	return 0, fmt.Errorf("process %d has no %s", pid, field)
 }
 
 func goBuild(ctx context.Context, out, pkg string) error {
