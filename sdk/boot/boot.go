@@ -35,6 +35,10 @@ type Config struct {
 	Logs io.Writer
 	// Quiet logs problems only, for tools whose output is their answer.
 	Quiet bool
+
+	// The program's own file, and the folder of its configuration unless
+	// ConfigFile is set.
+	executable, folder string
 }
 
 // Program is a started program's surroundings.
@@ -47,25 +51,22 @@ type Program struct {
 	// Warnings of the configuration; they are in the log as well.
 	Warnings diag.List
 
-	environ []string
-	level   slog.Level
+	config Config
+	level  slog.Level
 }
 
 // Start loads everything. A configuration that cannot be used gives a
 // [*diag.InvalidError] that holds all its problems at once; see [Explain]. Warnings
 // are logged.
 func Start(ctx context.Context, c Config) (*Program, error) {
-	executable, err := os.Executable()
-	if err != nil {
+	var err error
+	if c.executable, err = os.Executable(); err != nil {
 		return nil, fmt.Errorf("find the program's own file: %w", err)
 	}
-	options := appsettings.Options{File: c.ConfigFile, Environ: c.Environ}
 	if c.ConfigFile == "" {
-		options.Folder = filepath.Dir(executable)
+		c.folder = filepath.Dir(c.executable)
 	}
-	settings, problems := appsettings.Load(options)
-	choice, more := catalog.Choose(settings, catalog.Options{Executable: executable, Environ: c.Environ})
-	problems = append(problems, more...)
+	settings, choice, problems := load(c, nil)
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
@@ -87,14 +88,14 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 	t.Logger.Info("starting", "service", c.Service, telemetry.KeyVersion, c.Build.Version, "commit", c.Build.Commit,
 		"commit_date", c.Build.Date, "go", c.Build.Go, "settings", settings, "provider", choice.Provider, "why", choice.Why)
 	return &Program{
-		Telemetry: t, Build: c.Build, Settings: settings, Choice: choice, Warnings: warnings, environ: c.Environ, level: level,
+		Telemetry: t, Build: c.Build, Settings: settings, Choice: choice, Warnings: warnings, config: c, level: level,
 	}, nil
 }
 
 // Host is how to open the provider in force.
 func (p *Program) Host() host.Config {
 	return host.Config{
-		Choice: p.Choice, DataFolder: p.Settings.Product.DataFolder, Environ: p.environ,
+		Choice: p.Choice, DataFolder: p.Settings.Product.DataFolder, Environ: p.config.Environ,
 		LogLevel: p.level, Logger: p.Logger, Tracer: p.Tracer,
 	}
 }

@@ -8,22 +8,27 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/identitymesh/identitymesh/sdk/configschema"
+	"github.com/identitymesh/identitymesh/sdk/boot"
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/fault/wire"
 	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
 	"github.com/identitymesh/identitymesh/sdk/host"
+	"github.com/identitymesh/identitymesh/sdk/host/launch"
 	"github.com/identitymesh/identitymesh/sdk/host/launch/logline"
 	"github.com/identitymesh/identitymesh/sdk/host/supervise"
 	"github.com/identitymesh/identitymesh/sdk/naming"
+	"github.com/identitymesh/identitymesh/sdk/pluginmain"
 )
 
 const specFolder = "../../docs/spec"
@@ -99,14 +104,12 @@ func TestNumbersOfTheSpecificationAreThoseOfTheCode(t *testing.T) {
 			"LeaveGrace": contract.LeaveGrace, "WindowBytes": contract.WindowBytes,
 		},
 		"Of this host": {
-			"CallLimit": host.CallLimit, "supervise.StartLimit": supervise.StartLimit, "supervise.DrainLimit": supervise.DrainLimit,
-			"supervise.FirstPause": supervise.FirstPause,
-			"supervise.Budget": supervise.Budget, "supervise.BudgetWindow": supervise.BudgetWindow,
-			"supervise.NoticeLimit": supervise.NoticeLimit, "logline.MaxLineBytes": logline.MaxLineBytes,
+			"supervise.Budget": supervise.Budget, "supervise.ProbeMisses": supervise.ProbeMisses, "supervise.HistoryLength": supervise.HistoryLength,
+			"logline.MaxLineBytes": logline.MaxLineBytes,
 			"logline.KeepLines": logline.KeepLines, "logline.Rate": logline.Rate, "logline.Burst": logline.Burst,
 		},
 	}
-	for _, name := range constants(t) {
+	for _, name := range constants(t, "contract.go", "") {
 		if _, have := numbers["Of the contract"][name]; !have {
 			t.Errorf("this test does not know the constant %s; add it here and to limits.md", name)
 		}
@@ -130,16 +133,17 @@ func TestNumbersOfTheSpecificationAreThoseOfTheCode(t *testing.T) {
 	}
 }
 
-// constants are the exported constants of the contract, from its source.
-func constants(t *testing.T) (names []string) {
-	file, err := parser.ParseFile(token.NewFileSet(), "contract.go", nil, 0)
+// constants are the exported constants in a source file whose names end in one
+// of the words, or all without any.
+func constants(t *testing.T, source string, words ...string) (names []string) {
+	file, err := parser.ParseFile(token.NewFileSet(), source, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
 		if spec, ok := n.(*ast.ValueSpec); ok {
 			for _, name := range spec.Names {
-				if name.IsExported() {
+				if name.IsExported() && slices.ContainsFunc(words, func(word string) bool { return strings.HasSuffix(name.Name, word) }) {
 					names = append(names, name.Name)
 				}
 			}
@@ -147,6 +151,38 @@ func constants(t *testing.T) (names []string) {
 		return true
 	})
 	return names
+}
+
+func TestWaitsOfTheSpecificationAreThoseOfTheCode(t *testing.T) {
+	want := map[string]time.Duration{
+		"supervise.StartLimit": supervise.StartLimit, "host.CallLimit": host.CallLimit, "supervise.FirstPause": supervise.FirstPause,
+		"supervise.BudgetWindow": supervise.BudgetWindow, "supervise.ProbeInterval": supervise.ProbeInterval, "supervise.ProbeLimit": supervise.ProbeLimit,
+		"supervise.NoticeLimit": supervise.NoticeLimit, "supervise.DrainWait": supervise.DrainWait, "supervise.DrainLimit": supervise.DrainLimit,
+		"launch.LeaveWait": launch.LeaveWait, "launch.KillWait": launch.KillWait, "launch.PipeGrace": launch.PipeGrace,
+		"launch.EscapeLimit": launch.EscapeLimit, "launch.LockLimit": launch.LockLimit, "boot.ReloadLimit": boot.ReloadLimit,
+		"contract.LeaveGrace": contract.LeaveGrace, "pluginmain.FinishGrace": pluginmain.FinishGrace,
+	}
+	found := map[string]string{}
+	for _, r := range rows(section(page(t, "limits.md"), "Waits"), 4)[1:] {
+		found[r[3]] = r[1]
+	}
+	for name, value := range want {
+		if found[name] != value.String() {
+			t.Errorf("%s is %s in the code and %q in limits.md", name, value, found[name])
+		}
+	}
+	if len(found) != len(want) {
+		t.Errorf("limits.md has %d waits, the test %d", len(found), len(want))
+	}
+	for source, words := range map[string][]string{
+		"../host/supervise/waits.go": {"Limit", "Pause", "Window", "Interval", "Wait"}, "../host/launch/waits.go": {""},
+	} {
+		for _, name := range constants(t, source, words...) {
+			if name = filepath.Base(filepath.Dir(source)) + "." + name; want[name] == 0 {
+				t.Errorf("this test does not know the wait %s; add it here and to limits.md", name)
+			}
+		}
+	}
 }
 
 // codeName is a code as the specification writes it.
