@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 )
@@ -25,7 +26,8 @@ func (Object) Schema(huma.Registry) *huma.Schema {
 
 // ConnectorType is a type of connector.
 type ConnectorType struct {
-	Name string `json:"name" doc:"What a connector's type says." example:"ldap"`
+	Name   string `json:"name" doc:"What a connector's type says." example:"ldap"`
+	Schema Object `json:"schema" doc:"A JSON Schema of draft 2020-12 for a connector's config: its keys in the order in which to ask for them, with descriptions, defaults and bounds. Keys and choices are matched without regard to case."`
 }
 
 // ConnectorInput is what an operator says about a connector.
@@ -97,7 +99,7 @@ func (a *API) connector(c store.Connector) Connector {
 func (a *API) refs(c store.Connector) []string {
 	refs := []string{}
 	if kind, known := a.Kinds[c.Type]; known {
-		for _, ref := range kind.SecretRefs(c.Config) {
+		for _, ref := range connector.SecretRefs(kind, c.Config) {
 			if !slices.Contains(refs, string(ref)) {
 				refs = append(refs, string(ref))
 			}

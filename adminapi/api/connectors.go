@@ -42,7 +42,7 @@ func (a *API) connectors() {
 	const all, one = "/api/connectors", "/api/connectors/{id}"
 	register(a, huma.Operation{
 		OperationID: "list-connector-types", Method: http.MethodGet, Path: "/api/connector-types", Tags: []string{tagConnectors},
-		Summary: "List the types of connectors",
+		Summary: "List the types of connectors and what their configurations take",
 	}, a.listConnectorTypes)
 	register(a, huma.Operation{
 		OperationID: "list-connectors", Method: http.MethodGet, Path: all, Tags: []string{tagConnectors},
@@ -72,8 +72,8 @@ func (a *API) connectors() {
 
 func (a *API) listConnectorTypes(context.Context, *struct{}) (*connectorTypes, error) {
 	out := &connectorTypes{}
-	for name := range a.Kinds {
-		out.Body.Items = append(out.Body.Items, ConnectorType{Name: name})
+	for name, kind := range a.Kinds {
+		out.Body.Items = append(out.Body.Items, ConnectorType{Name: name, Schema: Object{kind.Schema().JSONSchema()}})
 	}
 	slices.SortFunc(out.Body.Items, func(x, y ConnectorType) int { return strings.Compare(x.Name, y.Name) })
 	out.Body.Total = len(out.Body.Items)

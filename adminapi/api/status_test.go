@@ -1,12 +1,14 @@
 package api_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/identitymesh/identitymesh/adminapi/api"
+	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
@@ -92,8 +94,20 @@ func TestHealthNeedsNoSignInAndReadinessNeedsTheDatabase(t *testing.T) {
 
 func TestTheConnectorTypesAreThoseOfTheProduct(t *testing.T) {
 	w := newWorld(t)
-	a := w.send("GET", "/api/connector-types", "").is(t, http.StatusOK, nil)
-	if got := strings.TrimSpace(string(a.body)); got != `{"items":[{"name":"ldap"},{"name":"sql"}],"total":2}` {
-		t.Errorf("types %s", got)
+	var types struct {
+		Items []struct {
+			Name   string
+			Schema json.RawMessage
+		}
+		Total int
+	}
+	w.send("GET", "/api/connector-types", "").is(t, http.StatusOK, &types)
+	if types.Total != 2 || len(types.Items) != 2 || types.Items[0].Name != "ldap" || types.Items[1].Name != "sql" {
+		t.Errorf("types %+v", types)
+	}
+	for _, item := range types.Items {
+		if want := builtin.Kinds()[item.Name].Schema().JSONSchema(); string(item.Schema) != string(want) {
+			t.Errorf("the schema of %s is %s", item.Name, item.Schema)
+		}
 	}
 }

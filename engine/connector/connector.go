@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/engine/identity"
+	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
@@ -101,14 +102,24 @@ func FullRequired(err error) (why string, ok bool) {
 type Kind interface {
 	// Name is what the configuration calls it; it never changes.
 	Name() string
-	// Validate checks a configuration without touching the network and returns
-	// every problem at once. Unknown keys are errors.
+	// Schema describes the keys of a configuration, for validation, documentation
+	// and forms.
+	Schema() configschema.Schema
+	// Validate checks a configuration, by the schema and beyond it, without touching
+	// the network, and returns every problem at once.
 	Validate(config json.RawMessage) diag.List
-	// SecretRefs returns the refs that a valid configuration uses.
-	SecretRefs(config json.RawMessage) []secret.Ref
 	// Open makes a connector from a valid configuration and the values of its
 	// refs. It does not connect. The connector does not keep the map.
 	Open(config json.RawMessage, secrets map[secret.Ref]secret.Value, env Environment) (Connector, error)
+}
+
+// SecretRefs returns the refs that a valid configuration of kind uses.
+func SecretRefs(kind Kind, config json.RawMessage) []secret.Ref {
+	values, _ := kind.Schema().Read(config)
+	if values == nil {
+		return nil
+	}
+	return values.Refs()
 }
 
 // Environment is what every connector gets from its run.

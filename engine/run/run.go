@@ -160,7 +160,7 @@ func (j *job) do(ctx context.Context) (store.Counts, error) {
 	if err := kind.Validate(c.Config).Err(); err != nil {
 		return store.Counts{}, &Error{Reason: ReasonConfig, Err: fmt.Errorf("the configuration of connector %s: %w", c.Name, err)}
 	}
-	values, err := secrets.Resolve(ctx, j.config.Secrets, kind.SecretRefs(c.Config), j.config.SecretTimeout)
+	values, err := secrets.Resolve(ctx, j.config.Secrets, connector.SecretRefs(kind, c.Config), j.config.SecretTimeout)
 	if err != nil {
 		return store.Counts{}, err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/identitymesh/identitymesh/engine/identity"
 	"github.com/identitymesh/identitymesh/engine/run"
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
@@ -56,6 +57,9 @@ type system struct {
 }
 
 func (s *system) Name() string { return "fake" }
+func (s *system) Schema() configschema.Schema {
+	return configschema.Schema{Fields: []configschema.Field{{Key: "password", Type: configschema.Ref, About: "Ref of the password"}}}
+}
 func (s *system) Validate(json.RawMessage) (l diag.List) {
 	if s.invalid {
 		l.Errorf("host", "is missing")
@@ -63,7 +67,6 @@ func (s *system) Validate(json.RawMessage) (l diag.List) {
 	}
 	return l
 }
-func (s *system) SecretRefs(json.RawMessage) []secret.Ref { return []secret.Ref{ref} }
 func (s *system) Open(_ json.RawMessage, values map[secret.Ref]secret.Value, _ connector.Environment) (connector.Connector, error) {
 	s.handed = values[ref]
 	s.password = string(s.handed.Reveal())
@@ -113,7 +116,7 @@ func newWorld(t *testing.T, adjust func(*run.Config)) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	c, err := db.CreateConnector(t.Context(), store.Connector{Name: "Directory", Type: "fake", Config: json.RawMessage(`{}`), Enabled: true})
+	c, err := db.CreateConnector(t.Context(), store.Connector{Name: "Directory", Type: "fake", Config: json.RawMessage(`{"password":"` + ref + `"}`), Enabled: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,16 +35,6 @@ func (Kind) Validate(config json.RawMessage) diag.List {
 	return diags
 }
 
-// SecretRefs returns the ref of the bind password, or none when the connector
-// reads anonymously.
-func (Kind) SecretRefs(config json.RawMessage) []secret.Ref {
-	s, _ := parseSettings(config)
-	if s.passwordRef == "" {
-		return nil
-	}
-	return []secret.Ref{s.passwordRef}
-}
-
 // Open makes a [*Connector]. It keeps a copy of the password, which
 // [Connector.Close] wipes.
 func (Kind) Open(config json.RawMessage, secrets map[secret.Ref]secret.Value, env connector.Environment) (connector.Connector, error) {

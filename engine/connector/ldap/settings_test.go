@@ -29,7 +29,9 @@ func TestConfigurationsAreCheckedKeyByKey(t *testing.T) {
 		"nothing at all":                      {settings{}, []string{"host", "baseDn", "!attributes"}},
 		"no object":                           {[]string{"x"}, []string{""}},
 		"a host with a scheme":                {minimal.with("host", "ldap://x"), []string{"host"}},
-		"unknown and misspelt keys":           {minimal.with("basedn", "x").with("zzz", 1).with("tls", settings{"ca": "x"}), []string{"tls:ca", "basedn", "zzz"}},
+		"unknown and misspelt keys":           {minimal.with("baseDM", "x").with("zzz", 1).with("tls", settings{"ca": "x"}), []string{"tls:ca", "baseDM", "zzz"}},
+		"keys in any case":                    {settings{"HOST": "a", "BaseDN": "dc=b", "Attributes": []string{"cn"}}, nil},
+		"a key twice, in another case":        {minimal.with("basedn", "dc=x"), []string{"baseDn"}},
 		"a port out of range":                 {minimal.with("port", 70000), []string{"port"}},
 		"a port in quotes":                    {minimal.with("port", "636"), []string{"port"}},
 		"an unknown security":                 {minimal.with("security", "ssl"), []string{"security"}},
@@ -44,8 +46,9 @@ func TestConfigurationsAreCheckedKeyByKey(t *testing.T) {
 		"a filter that is none":               {minimal.with("filter", "(uid=*"), []string{"filter"}},
 		"a filter without brackets":           {minimal.with("filter", "uid=*"), []string{"filter"}},
 		"no attribute names":                  {minimal.with("attributes", []string{"c n", ""}), []string{"attributes", "attributes"}},
-		"attributes that are no list":         {minimal.with("attributes", "cn"), []string{"attributes", "!attributes"}},
-		"passwords are not importable":        {minimal.with("attributes", []string{"userPassword"}).with("anchorAttribute", "unicodePwd"), []string{"anchorAttribute", "attributes"}},
+		"attributes that are no list":         {minimal.with("attributes", "cn"), []string{"attributes"}},
+		"passwords are not importable":        {minimal.with("attributes", []string{"userPassword"}).with("anchorAttribute", "unicodePwd"), []string{"attributes", "anchorAttribute"}},
+		"an empty list of attributes":         {minimal.with("attributes", []string{}), []string{"!attributes"}},
 		"page sizes out of range":             {minimal.with("pageSize", 5001), []string{"pageSize"}},
 		"durations that are none":             {minimal.with("timeout", "soon").with("overlap", "-1s"), []string{"timeout", "overlap"}},
 		"a timeout as a number":               {minimal.with("timeout", 60), []string{"timeout"}},
@@ -95,11 +98,11 @@ func TestInputThatIsNoJSONIsOneProblem(t *testing.T) {
 
 func TestTheRefOfThePasswordIsDeclaredAndNeeded(t *testing.T) {
 	raw, _ := json.Marshal(minimal.with("bindDn", "cn=a").with("passwordSecretRef", "secret://a/b"))
-	if refs := (ldap.Kind{}).SecretRefs(raw); !slices.Equal(refs, []secret.Ref{"secret://a/b"}) {
+	if refs := connector.SecretRefs(ldap.Kind{}, raw); !slices.Equal(refs, []secret.Ref{"secret://a/b"}) {
 		t.Errorf("refs %v", refs)
 	}
 	anonymous, _ := json.Marshal(minimal)
-	if refs := (ldap.Kind{}).SecretRefs(anonymous); len(refs) != 0 {
+	if refs := connector.SecretRefs(ldap.Kind{}, anonymous); len(refs) != 0 {
 		t.Errorf("refs %v", refs)
 	}
 	_, err := ldap.Kind{}.Open(raw, nil, connector.Environment{})

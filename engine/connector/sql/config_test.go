@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/identitymesh/identitymesh/engine/connector"
 	sqlconn "github.com/identitymesh/identitymesh/engine/connector/sql"
 )
 
@@ -29,14 +30,14 @@ func TestEveryKeyIsChecked(t *testing.T) {
 		"no delta":                       {map[string]any{"deltaColumn": nil, "deltaType": nil, "query": "SELECT 1"}, nil},
 		"a whole connection string":      {map[string]any{"connectionString": nil, "passwordSecretRef": nil, "connectionStringSecretRef": "secret://a"}, nil},
 		"no driver":                      {map[string]any{"driver": nil}, []string{"driver: it is required"}},
-		"an unknown driver":              {map[string]any{"driver": "oracle"}, []string{`driver: "oracle" is not known; expected one of sqlserver, postgres, mysql, sqlite`}},
-		"a driver of the wrong type":     {map[string]any{"driver": 3}, []string{"driver: a text is expected"}},
-		"a null":                         {map[string]any{"objectType": json.RawMessage("null")}, []string{"objectType: a text is expected"}},
+		"an unknown driver":              {map[string]any{"driver": "oracle"}, []string{"driver: expected one of sqlserver, postgres, mysql, sqlite"}},
+		"a driver of the wrong type":     {map[string]any{"driver": 3}, []string{"driver: expected one of sqlserver, postgres, mysql, sqlite, found a number"}},
+		"a null counts as absent":        {map[string]any{"objectType": json.RawMessage("null")}, nil},
 		"no connection":                  {map[string]any{"connectionString": nil, "passwordSecretRef": nil}, []string{"connectionString: it is required"}},
-		"both connections":               {map[string]any{"connectionStringSecretRef": "secret://a"}, []string{"connectionStringSecretRef: it excludes connectionString", "passwordSecretRef: it excludes"}},
+		"both connections":               {map[string]any{"connectionStringSecretRef": "secret://a"}, []string{"connectionStringSecretRef: it excludes connectionString"}},
 		"an unreadable connection":       {map[string]any{"connectionString": "postgres://%zz"}, []string{"connectionString: it cannot be read"}},
-		"a ref that is none":             {map[string]any{"passwordSecretRef": "canary"}, []string{"passwordSecretRef: invalid secret reference"}},
-		"a whole ref that is none":       {map[string]any{"connectionString": nil, "passwordSecretRef": nil, "connectionStringSecretRef": "canary"}, []string{"connectionStringSecretRef: invalid secret reference"}},
+		"a ref that is none":             {map[string]any{"passwordSecretRef": "canary"}, []string{"passwordSecretRef: expected a reference such as secret://"}},
+		"a whole ref that is none":       {map[string]any{"connectionString": nil, "passwordSecretRef": nil, "connectionStringSecretRef": "canary"}, []string{"connectionStringSecretRef: expected a reference such as secret://"}},
 		"no user for the password":       {map[string]any{"driver": "mysql", "connectionString": "tcp(db.example)/hr"}, []string{"connectionString: it names no user"}},
 		"credentials for sqlite":         {map[string]any{"driver": "sqlite", "connectionString": "hr.db"}, []string{"passwordSecretRef: sqlite has no credentials"}},
 		"parameters for sqlite":          {map[string]any{"driver": "sqlite", "connectionString": "file:hr.db?mode=rw", "passwordSecretRef": nil}, []string{"connectionString: for sqlite it is the path"}},
@@ -50,27 +51,30 @@ func TestEveryKeyIsChecked(t *testing.T) {
 		"no anchor":                      {map[string]any{"anchorColumn": nil}, []string{"anchorColumn: it is required"}},
 		"a blank anchor":                 {map[string]any{"anchorColumn": ""}, []string{"anchorColumn: it must not be empty"}},
 		"no deltaType":                   {map[string]any{"deltaType": nil}, []string{"deltaType: it is required"}},
-		"an unknown deltaType":           {map[string]any{"deltaType": "date"}, []string{`deltaType: "date" is not known`}},
-		"a count for timestamps":         {map[string]any{"overlap": 5}, []string{"overlap: a duration such as"}},
-		"a duration for integers":        {map[string]any{"deltaType": "integer", "overlap": "5m"}, []string{"overlap: a whole number is expected"}},
-		"no overlap at all":              {map[string]any{"overlap": "0s"}, []string{"overlap: 0s is out of range"}},
-		"a count of nothing":             {map[string]any{"deltaType": "integer", "overlap": 0}, []string{"overlap: 0 is out of range"}},
-		"an overlap that is none":        {map[string]any{"overlap": "soon"}, []string{`overlap: "soon" is not a duration`}},
-		"an order that is none":          {map[string]any{"orderedByDelta": "yes"}, []string{"orderedByDelta: true or false is expected"}},
-		"a page that is too large":       {map[string]any{"pageSize": 10001}, []string{"pageSize: 10001 is out of range"}},
-		"half a row":                     {map[string]any{"pageSize": 1.5}, []string{"pageSize: a whole number is expected"}},
-		"no time":                        {map[string]any{"timeout": "1ms"}, []string{"timeout: 1ms is out of range"}},
+		"an unknown deltaType":           {map[string]any{"deltaType": "date"}, []string{"deltaType: expected one of timestamp, integer"}},
+		"a count for timestamps":         {map[string]any{"overlap": 5}, []string{"overlap: with deltaType timestamp a duration from 1s to 8784h is expected"}},
+		"a duration for integers":        {map[string]any{"deltaType": "integer", "overlap": "5m"}, []string{"overlap: with deltaType integer a whole number of at least 1 is expected"}},
+		"no overlap at all":              {map[string]any{"overlap": "0s"}, []string{"overlap: with deltaType timestamp a duration from 1s"}},
+		"a count of nothing":             {map[string]any{"deltaType": "integer", "overlap": 0}, []string{"overlap: with deltaType integer a whole number of at least 1"}},
+		"an overlap that is none":        {map[string]any{"overlap": "soon"}, []string{"overlap: expected a duration or a whole number"}},
+		"an order that is none":          {map[string]any{"orderedByDelta": "yes"}, []string{"orderedByDelta: expected true or false, found a text"}},
+		"a page that is too large":       {map[string]any{"pageSize": 10001}, []string{"pageSize: expected a whole number from 1 to 10000"}},
+		"half a row":                     {map[string]any{"pageSize": 1.5}, []string{"pageSize: expected a whole number"}},
+		"no time":                        {map[string]any{"timeout": "1ms"}, []string{"timeout: expected a duration from 1s to 24h"}},
 		"a blank type":                   {map[string]any{"objectType": ""}, []string{"objectType: it must not be empty"}},
-		"a key in other case":            {map[string]any{"AnchorColumn": "id"}, []string{"AnchorColumn: this key is not known; did you mean anchorColumn?"}},
+		"a key in other case":            {map[string]any{"anchorColumn": nil, "AnchorColumn": "id"}, nil},
+		"a key twice, in other case":     {map[string]any{"AnchorColumn": "id"}, []string{"anchorColumn: it is given more than once"}},
+		"a key that is misspelt":         {map[string]any{"ancorColumn": "id"}, []string{"ancorColumn: this key is not known; did you mean anchorColumn?"}},
 		"keys of deltas without a column": {
 			map[string]any{"deltaColumn": nil, "query": "SELECT 1", "overlap": "1m", "orderedByDelta": true, "fullQuery": "SELECT 1"},
-			[]string{"deltaType: it has no meaning", "overlap: it has no meaning", "orderedByDelta: it has no meaning", "fullQuery: it has no meaning"},
+			[]string{"fullQuery: it has no meaning without deltaColumn", "deltaType: it has no meaning", "overlap: it has no meaning", "orderedByDelta: it has no meaning"},
 		},
 		"everything at once": {
 			map[string]any{"driver": "x", "connectionString": 1, "query": 2, "anchorColumn": 3, "pageSize": "4", "timeout": 5, "objectType": 6, "deltaType": 7, "password": "canary"},
 			[]string{
-				"driver: ", "connectionString: a text", "deltaType: a text", "query: a text", "anchorColumn: a text",
-				"objectType: a text", "pageSize: a whole number", "timeout: a duration", "password: this key is not known",
+				"driver: expected one of", "connectionString: expected a text, found a number", "query: expected a text", "anchorColumn: expected a text",
+				"deltaType: expected one of", "objectType: expected a text", "pageSize: expected a whole number from 1 to 10000, found a text",
+				"timeout: expected a duration from 1s to 24h", "password: this key is not known",
 			},
 		},
 	} {
@@ -130,7 +134,7 @@ func TestRefsOfAConfigurationAreKnown(t *testing.T) {
 	config := valid()
 	for _, want := range []string{"[secret://hr/db/password]", "[]", "[secret://whole]"} {
 		raw, _ := json.Marshal(config)
-		if got := fmt.Sprint(sqlconn.Kind{}.SecretRefs(raw)); got != want {
+		if got := fmt.Sprint(connector.SecretRefs(sqlconn.Kind{}, raw)); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
 		if delete(config, "passwordSecretRef"); want == "[]" {

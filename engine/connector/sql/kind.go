@@ -29,16 +29,6 @@ func (Kind) Validate(config json.RawMessage) diag.List {
 	return problems
 }
 
-// SecretRefs returns the ref of the password or of the connection string, when
-// there is one.
-func (Kind) SecretRefs(config json.RawMessage) []secret.Ref {
-	cfg, _ := parseConfig(config)
-	if ref := cfg.secretRef(); ref != "" {
-		return []secret.Ref{ref}
-	}
-	return nil
-}
-
 // Open makes a connector. It reveals no secret: that happens when the connector
 // connects.
 func (Kind) Open(config json.RawMessage, secrets map[secret.Ref]secret.Value, env connector.Environment) (connector.Connector, error) {

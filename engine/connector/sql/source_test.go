@@ -177,7 +177,7 @@ func open(t testing.TB, config json.RawMessage, value string) (connector.Connect
 	log := &bytes.Buffer{}
 	kind := sqlconn.Kind{}
 	secrets := map[secret.Ref]secret.Value{}
-	for _, ref := range kind.SecretRefs(config) {
+	for _, ref := range connector.SecretRefs(kind, config) {
 		secrets[ref] = secret.NewValue([]byte(value))
 	}
 	c, err := kind.Open(config, secrets, connector.Environment{
