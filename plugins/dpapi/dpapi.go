@@ -35,6 +35,7 @@ func Definition(version string) provider.Definition[*Provider] {
 		Version: version,
 		Traits:  provider.Traits{ListComplete: true, ConditionalSet: true, HostBound: true, Expiry: true, Tags: true},
 		Limits:  provider.Limits{MaxValueBytes: secret.MaxValueBytes, MaxRefBytes: secret.MaxRefBytes},
+		Schema:  schema(),
 		Open:    open,
 	}
 }
@@ -57,10 +58,7 @@ var (
 )
 
 func open(ctx context.Context, env provider.Environment) (*Provider, diag.List) {
-	cfg, problems := parseConfig(env.Config)
-	if problems.HasErrors() {
-		return nil, problems
-	}
+	folder := env.Settings.Text(keyDataFolder)
 	hostName, err := os.Hostname()
 	if err != nil {
 		hostName = "unknown"
@@ -68,21 +66,22 @@ func open(ctx context.Context, env provider.Environment) (*Provider, diag.List) 
 	p := &Provider{
 		log: env.Logger,
 		database: newDatabase(productdb.Config{
-			ConnectionString: cfg.connectionString,
-			DataFolder:       cfg.dataFolder,
+			ConnectionString: env.Settings.Secret(keyConnectionString),
+			DataFolder:       folder,
 			// A secret that was reported as set must not be lost with the power.
 			Durable: true,
 		}, time.Now, env.Tracer),
-		host: protector.Config{DataFolder: cfg.dataFolder, HostName: hostName, Random: rand.Reader},
+		host: protector.Config{DataFolder: folder, HostName: hostName, Random: rand.Reader},
 	}
 	ctx, cancel := context.WithTimeout(ctx, validateTimeout)
 	defer cancel()
 	var invalid *fault.Error
 	if errors.As(p.database.validate(ctx), &invalid) {
+		var problems diag.List
 		problems.Errorf(keyConnectionString, "%s", invalid.Message)
 		return nil, problems
 	}
-	return p, problems
+	return p, nil
 }
 
 // Close closes the connections to the database.

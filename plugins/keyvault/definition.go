@@ -42,6 +42,7 @@ func Define(o Options) provider.Definition[*Provider] {
 	return provider.Definition[*Provider]{
 		Name: "keyvault", Version: o.Version,
 		Traits: provider.Traits{ListComplete: true, SoftDelete: true},
+		Schema: settings.Schema(),
 		Limits: provider.Limits{MaxValueBytes: MaxValueBytes},
 		Open: func(ctx context.Context, env provider.Environment) (*Provider, diag.List) {
 			return open(ctx, o, env)
@@ -62,10 +63,7 @@ type Provider struct {
 }
 
 func open(ctx context.Context, o Options, env provider.Environment) (*Provider, diag.List) {
-	s, problems := settings.Parse(env.Config)
-	if problems.HasErrors() {
-		return nil, problems
-	}
+	s, problems := settings.From(env.Settings)
 	application := "identitymesh/" + o.Version
 	http := vault.NewHTTPClient(o.Network)
 	cred, more := credential.New(credential.Config{

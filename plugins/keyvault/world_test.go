@@ -106,7 +106,7 @@ func tryWorld(t *testing.T, c setting) (*world, diag.List) {
 		t.Fatal(err)
 	}
 	tracer := trace.NewTracerProvider(trace.WithSyncer(w.spans))
-	p, problems := def.Open(t.Context(), provider.Environment{
+	p, problems := def.Configure(t.Context(), provider.Environment{
 		Config: body, Logger: slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug})), Tracer: tracer})
 	if problems.HasErrors() {
 		return nil, problems

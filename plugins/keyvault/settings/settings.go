@@ -1,18 +1,15 @@
-// Package settings reads the provider's configuration, the section
-// Secrets:KeyVault of the product: every problem at once, each with the key it is
-// about.
+// Package settings describes the provider's configuration, the section
+// Secrets:KeyVault of the product, and turns it into what the provider needs.
 //
 // It decides what the texts mean and touches neither network nor environment.
-// Start reading at [Parse].
+// Start reading at [Schema] and [From].
 package settings
 
 import (
-	"maps"
 	"regexp"
-	"slices"
-	"strings"
 	"time"
 
+	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 )
 
@@ -45,17 +42,9 @@ const (
 	AzureCLI Credential = "azureCli"
 )
 
-const (
-	// DefaultAPIVersion is the version of the service's interface that this
-	// provider is tested with.
-	DefaultAPIVersion = "2026-04-01"
-	// DefaultTimeout leaves room for the waits that the service asks for when it
-	// throttles (1, 2, 4, 8 and 16 seconds).
-	DefaultTimeout = time.Minute
-
-	minTimeout = time.Second
-	maxTimeout = 10 * time.Minute
-)
+// DefaultAPIVersion is the version of the service's interface that this provider
+// is tested with.
+const DefaultAPIVersion = "2026-04-01"
 
 // Settings is a checked configuration.
 type Settings struct {
@@ -89,78 +78,68 @@ var (
 	guidForm       = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 )
 
-// Parse reads config, a JSON object. Values may be strings whatever their type,
-// because that is all an environment variable can hold. The settings are only
-// to be used when the list has no errors. No diagnostic repeats a value.
-func Parse(config []byte) (Settings, diag.List) {
-	var problems diag.List
-	section := readSection(config, &problems)
+// Schema describes the section. Its checks see to everything that one key alone
+// can have wrong, and repeat no value.
+func Schema() configschema.Schema {
+	var credentials []string
+	synonyms := map[string]string{}
+	for _, c := range []Credential{Default, Environment, WorkloadIdentity, ManagedIdentity, AzureCLI} {
+		credentials = append(credentials, string(c))
+		// The names that AZURE_TOKEN_CREDENTIALS uses.
+		synonyms[string(c)+"Credential"] = string(c)
+	}
+	return configschema.Schema{Fields: []configschema.Field{
+		{Key: KeyVaultURI, Type: configschema.Text, Required: true, Example: exampleVault,
+			Check: func(text string, problems *diag.List) { vaultURL(text, problems) },
+			About: "The vault's address: `https`, the host, nothing behind it. Capitals, blanks around it, a trailing slash and `:443` " +
+				"do no harm. Other ports, IP addresses, managed HSMs and `privatelink` names are refused"},
+		{Key: KeyCredential, Type: configschema.Enum, Default: string(Default), Values: credentials, Synonyms: synonyms,
+			About: "Which identity to use"},
+		{Key: KeyManagedIdentityClientID, Type: configschema.Text, Check: form(guidForm,
+			"the client id of a user-assigned managed identity, which has the form 00000000-0000-0000-0000-000000000000"),
+			About: "Client id of a user-assigned managed identity; the host's own identity when left out"},
+		{Key: KeyAdditionallyAllowedTenants, Type: configschema.List, Check: form(tenantForm,
+			"tenant ids or domain names, or * for any tenant"),
+			About: "Tenants besides the identity's own that it may get tokens for: an array, or one text with `;` between. `*` for any"},
+		{Key: KeyAuthorityHost, Type: configschema.Text, Check: checkAuthority,
+			About: "Sign-in endpoint. Known for vaults under `.vault.azure.net`, `.vault.azure.cn` and `.vault.usgovcloudapi.net`; " +
+				"set it for other clouds. `AZURE_AUTHORITY_HOST` is used when this is unset"},
+		{Key: KeyDisableInstanceDiscovery, Type: configschema.Bool, Default: "false",
+			About: "`true` only for a private cloud whose sign-in endpoint Microsoft does not know"},
+		{Key: KeyAPIVersion, Type: configschema.Text, Default: DefaultAPIVersion, Check: form(apiVersionForm,
+			"a version of the service such as "+DefaultAPIVersion+" or 7.6"),
+			About: "Version of the service's interface, for a cloud that lags behind"},
+		// The default leaves room for the waits that the service asks for when it
+		// throttles (1, 2, 4, 8 and 16 seconds).
+		{Key: KeyTimeout, Type: configschema.Duration, Default: "60s", Min: "1s", Max: "10m",
+			About: "The most one operation may take, waits and repetitions included: seconds, `30s` or `00:00:30`"},
+	}}
+}
+
+func form(form *regexp.Regexp, expected string) func(string, *diag.List) {
+	return func(text string, problems *diag.List) {
+		if !form.MatchString(text) {
+			problems.Errorf("", "expected %s", expected)
+		}
+	}
+}
+
+// From returns the settings that v, read by [Schema], says, and warnings about
+// keys that have no effect together.
+func From(v *configschema.Values) (Settings, diag.List) {
 	s := Settings{
-		ManagedIdentityClientID:    section.text(KeyManagedIdentityClientID),
-		AdditionallyAllowedTenants: section.list(KeyAdditionallyAllowedTenants),
-		DisableInstanceDiscovery:   section.flag(KeyDisableInstanceDiscovery),
-		APIVersion:                 section.text(KeyAPIVersion),
-		Timeout:                    section.duration(KeyTimeout, DefaultTimeout),
+		Credential:                 Credential(v.Text(KeyCredential)),
+		ManagedIdentityClientID:    v.Text(KeyManagedIdentityClientID),
+		AdditionallyAllowedTenants: v.List(KeyAdditionallyAllowedTenants),
+		AuthorityHost:              v.Text(KeyAuthorityHost),
+		DisableInstanceDiscovery:   v.Bool(KeyDisableInstanceDiscovery),
+		APIVersion:                 v.Text(KeyAPIVersion),
+		Timeout:                    v.Duration(KeyTimeout),
 	}
-	if uri := section.text(KeyVaultURI); !section.failed[KeyVaultURI] {
-		s.VaultURL, s.Host, s.CloudAuthority = vaultURL(uri, &problems)
-	}
-	s.Credential = credentialNamed(section.text(KeyCredential), &problems)
-	s.AuthorityHost = authorityHost(section.text(KeyAuthorityHost), &problems)
-	if s.ManagedIdentityClientID != "" && !guidForm.MatchString(s.ManagedIdentityClientID) {
-		problems.Errorf(KeyManagedIdentityClientID, "expected the client id of a user-assigned managed identity, "+
-			"which has the form 00000000-0000-0000-0000-000000000000")
-	}
+	s.VaultURL, s.Host, s.CloudAuthority = vaultURL(v.Text(KeyVaultURI), new(diag.List))
+	var problems diag.List
 	if s.ManagedIdentityClientID != "" && s.Credential != Default && s.Credential != ManagedIdentity {
 		problems.Warnf(KeyManagedIdentityClientID, "has no effect while %s is %s", KeyCredential, s.Credential)
 	}
-	for _, tenant := range s.AdditionallyAllowedTenants {
-		if !tenantForm.MatchString(tenant) {
-			problems.Errorf(KeyAdditionallyAllowedTenants, "expected tenant ids or domain names, or * for any tenant")
-			break
-		}
-	}
-	switch {
-	case s.APIVersion == "":
-		s.APIVersion = DefaultAPIVersion
-	case !apiVersionForm.MatchString(s.APIVersion):
-		problems.Errorf(KeyAPIVersion, "expected a version of the service such as %s or 7.6", DefaultAPIVersion)
-	}
-	if s.Timeout < minTimeout || s.Timeout > maxTimeout {
-		problems.Errorf(KeyTimeout, "expected a time between %s and %s", minTimeout, maxTimeout)
-	}
-	section.warnUnknown()
 	return s, problems
-}
-
-// credentialNamed also takes the names that AZURE_TOKEN_CREDENTIALS uses, which
-// are ours with "Credential" behind.
-func credentialNamed(text string, problems *diag.List) Credential {
-	if text == "" {
-		return Default
-	}
-	name := strings.TrimSuffix(strings.ToLower(text), "credential")
-	var known []string
-	for _, c := range []Credential{Default, Environment, WorkloadIdentity, ManagedIdentity, AzureCLI} {
-		if name == strings.ToLower(string(c)) {
-			return c
-		}
-		known = append(known, string(c))
-	}
-	problems.Errorf(KeyCredential, "expected one of %s", strings.Join(known, ", "))
-	return Default
-}
-
-// knownKeys maps the lower-case form of every key to its spelling.
-func knownKeys() map[string]string {
-	known := map[string]string{}
-	for _, key := range []string{KeyVaultURI, KeyCredential, KeyManagedIdentityClientID, KeyAdditionallyAllowedTenants,
-		KeyAuthorityHost, KeyDisableInstanceDiscovery, KeyAPIVersion, KeyTimeout} {
-		known[strings.ToLower(key)] = key
-	}
-	return known
-}
-
-func spelledKeys() string {
-	return strings.Join(slices.Sorted(maps.Values(knownKeys())), ", ")
 }

@@ -11,6 +11,16 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/diag"
 )
 
+// parse reads config as the SDK does before it opens the provider.
+func parse(config []byte) (settings.Settings, diag.List) {
+	v, problems := settings.Schema().ReadSettings(config)
+	if v == nil {
+		return settings.Settings{}, problems
+	}
+	s, more := settings.From(v)
+	return s, append(problems, more...)
+}
+
 func TestParseReadsEverySettingInEveryForm(t *testing.T) {
 	want := settings.Settings{
 		VaultURL:                   "https://contoso-im.vault.azure.net",
@@ -36,7 +46,7 @@ func TestParseReadsEverySettingInEveryForm(t *testing.T) {
 	}
 	for name, config := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, problems := settings.Parse([]byte(config))
+			got, problems := parse([]byte(config))
 			if len(problems) != 0 {
 				t.Fatalf("unexpected diagnostics: %v", problems)
 			}
@@ -48,12 +58,12 @@ func TestParseReadsEverySettingInEveryForm(t *testing.T) {
 }
 
 func TestParseFillsInDefaults(t *testing.T) {
-	got, problems := settings.Parse([]byte(`{"VaultUri":"https://contoso-im.vault.azure.net","Credential":"","Timeout":null}`))
+	got, problems := parse([]byte(`{"VaultUri":"https://contoso-im.vault.azure.net","Credential":"","Timeout":null}`))
 	if len(problems) != 0 {
 		t.Fatalf("unexpected diagnostics: %v", problems)
 	}
 	want := settings.Settings{VaultURL: "https://contoso-im.vault.azure.net", Host: "contoso-im.vault.azure.net",
-		Credential: settings.Default, APIVersion: settings.DefaultAPIVersion, Timeout: settings.DefaultTimeout}
+		Credential: settings.Default, APIVersion: settings.DefaultAPIVersion, Timeout: time.Minute}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings differ (-want +got):\n%s", diff)
 	}
@@ -70,7 +80,7 @@ func TestVaultUriIsNormalised(t *testing.T) {
 		"with a dot that ends a name": "https://contoso-im.vault.azure.net./",
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, problems := settings.Parse([]byte(`{"VaultUri":` + quote(uri) + `}`))
+			got, problems := parse([]byte(`{"VaultUri":` + quote(uri) + `}`))
 			if len(problems) != 0 || got.VaultURL != want {
 				t.Errorf("got %q with %v, want %q", got.VaultURL, problems, want)
 			}
@@ -84,7 +94,7 @@ func TestSovereignVaultsSignInAtTheirOwnCloud(t *testing.T) {
 		"https://contoso.vault.usgovcloudapi.net": "https://login.microsoftonline.us/",
 		"https://contoso.vault.azure.net":         "",
 	} {
-		got, problems := settings.Parse([]byte(`{"VaultUri":` + quote(uri) + `}`))
+		got, problems := parse([]byte(`{"VaultUri":` + quote(uri) + `}`))
 		if len(problems) != 0 || got.CloudAuthority != want {
 			t.Errorf("%s: got %q with %v, want %q", uri, got.CloudAuthority, problems, want)
 		}
@@ -129,12 +139,12 @@ func TestEachProblemNamesItsKeyAndWhatIsExpected(t *testing.T) {
 		"a flag that is an object":           {config: with(`"DisableInstanceDiscovery":{}`), path: "DisableInstanceDiscovery", says: "true or false"},
 		"a version that is none":             {config: with(`"ApiVersion":"latest"`), path: "ApiVersion", says: "7.6"},
 		"a timeout that is none":             {config: with(`"Timeout":"soon"`), path: "Timeout", says: "30s"},
-		"a timeout below the least":          {config: with(`"Timeout":"0s"`), path: "Timeout", says: "between"},
+		"a timeout below the least":          {config: with(`"Timeout":"0s"`), path: "Timeout", says: "from 1s to 10m"},
 		"a config that is not a JSON object": {config: `"https://contoso.vault.azure.net"`, path: "", says: "JSON object"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, problems := settings.Parse([]byte(tt.config))
+			_, problems := parse([]byte(tt.config))
 			for _, p := range problems {
 				if p.Path == tt.path && strings.Contains(p.Summary, tt.says) && p.Severity == tt.severity {
 					return
@@ -146,7 +156,7 @@ func TestEachProblemNamesItsKeyAndWhatIsExpected(t *testing.T) {
 }
 
 func TestAllProblemsAreReportedAtOnceAndNoneRepeatsAValue(t *testing.T) {
-	_, problems := settings.Parse([]byte(`{"VaultUri":"http://canary-4711:canary-4711@contoso.vault.azure.net:8443/canary-4711?canary-4711",
+	_, problems := parse([]byte(`{"VaultUri":"http://canary-4711:canary-4711@contoso.vault.azure.net:8443/canary-4711?canary-4711",
 		"Credential":"canary-4711","Timeout":"canary-4711","ApiVersion":"canary-4711","AuthorityHost":"canary-4711","ManagedIdentityClientId":"canary-4711"}`))
 	if got := len(problems.Errors()); got != 10 {
 		t.Errorf("got %d errors, want 10: %v", got, problems)
@@ -160,7 +170,7 @@ func FuzzParseNeverPanicsAndNeverAcceptsAnUnsafeAddress(f *testing.F) {
 	f.Add(`{"VaultUri":"https://contoso.vault.azure.net/"}`)
 	f.Add(`{"VaultUri":"https://a@b:1/?#","AdditionallyAllowedTenants":{"0":"x"},"Timeout":"1:2:3"}`)
 	f.Fuzz(func(t *testing.T, config string) {
-		s, problems := settings.Parse([]byte(config))
+		s, problems := parse([]byte(config))
 		if problems.HasErrors() {
 			return
 		}

@@ -30,31 +30,27 @@ const exampleVault = "https://contoso-im.vault.azure.net/"
 // vaultURL checks and normalises the address of the vault. The SDK itself takes
 // anything and fails later, in words that do not lead to the cause.
 func vaultURL(text string, problems *diag.List) (address, host, authority string) {
-	if text == "" {
-		problems.Errorf(KeyVaultURI, "is required; expected the address of the vault, such as %s", exampleVault)
-		return "", "", ""
-	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Opaque != "" {
-		problems.Errorf(KeyVaultURI, "is not a complete address; expected the form %s", exampleVault)
+		problems.Errorf("", "is not a complete address; expected the form %s", exampleVault)
 		return "", "", ""
 	}
 	host = strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
 	before := len(problems.Errors())
 	if !strings.EqualFold(u.Scheme, "https") {
-		problems.Errorf(KeyVaultURI, "must begin with https://")
+		problems.Errorf("", "must begin with https://")
 	}
 	if u.User != nil {
-		problems.Errorf(KeyVaultURI, "must not contain a user name or password")
+		problems.Errorf("", "must not contain a user name or password")
 	}
 	if u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#") {
-		problems.Errorf(KeyVaultURI, "must not contain a query or fragment")
+		problems.Errorf("", "must not contain a query or fragment")
 	}
 	if strings.Trim(u.Path, "/") != "" {
-		problems.Errorf(KeyVaultURI, "must end after the host; expected the form %s", exampleVault)
+		problems.Errorf("", "must end after the host; expected the form %s", exampleVault)
 	}
 	if port := u.Port(); port != "" && port != "443" {
-		problems.Errorf(KeyVaultURI, "must not name a port other than 443: "+
+		problems.Errorf("", "must not name a port other than 443: "+
 			"the Azure SDK compares host and port with the vault's domain and refuses to send a token otherwise")
 	}
 	checkHost(host, problems)
@@ -66,7 +62,7 @@ func vaultURL(text string, problems *diag.List) (address, host, authority string
 			return "https://" + host, host, c.authority
 		}
 	}
-	problems.Warnf(KeyVaultURI, "does not end in the suffix of a cloud we know (.vault.azure.net, .vault.azure.cn, .vault.usgovcloudapi.net); "+
+	problems.Warnf("", "does not end in the suffix of a cloud we know (.vault.azure.net, .vault.azure.cn, .vault.usgovcloudapi.net); "+
 		"set %s if this cloud signs in elsewhere than login.microsoftonline.com", KeyAuthorityHost)
 	return "https://" + host, host, ""
 }
@@ -75,36 +71,31 @@ func checkHost(host string, problems *diag.List) {
 	_, notAddress := netip.ParseAddr(host)
 	switch {
 	case notAddress == nil:
-		problems.Errorf(KeyVaultURI, "must name the vault's host, not an IP address: certificate and sign-in are bound to the name")
+		problems.Errorf("", "must name the vault's host, not an IP address: certificate and sign-in are bound to the name")
 		return
 	case strings.Contains(host, ".managedhsm."):
-		problems.Errorf(KeyVaultURI, "names a managed HSM, which holds keys only; expected a vault such as %s", exampleVault)
+		problems.Errorf("", "names a managed HSM, which holds keys only; expected a vault such as %s", exampleVault)
 		return
 	case strings.Contains(host, ".privatelink."):
-		problems.Errorf(KeyVaultURI, "must not be the privatelink name; keep the vault's public name, "+
+		problems.Errorf("", "must not be the privatelink name; keep the vault's public name, "+
 			"which resolves to the private endpoint inside the network")
 		return
 	case strings.Count(host, ".") < 2:
-		problems.Errorf(KeyVaultURI, "is not the full name of a vault; expected the form %s", exampleVault)
+		problems.Errorf("", "is not the full name of a vault; expected the form %s", exampleVault)
 		return
 	}
 	for _, c := range clouds() {
 		if name, ok := strings.CutSuffix(host, c.suffix); ok || "."+host == c.suffix {
 			if len(name) < 3 || len(name) > 24 || !vaultNameForm.MatchString(name) {
-				problems.Errorf(KeyVaultURI, "expected a vault name of 3 to 24 letters, digits and single hyphens before %s", c.suffix)
+				problems.Errorf("", "expected a vault name of 3 to 24 letters, digits and single hyphens before %s", c.suffix)
 			}
 		}
 	}
 }
 
-func authorityHost(text string, problems *diag.List) string {
-	if text == "" {
-		return ""
-	}
+func checkAuthority(text string, problems *diag.List) {
 	u, err := url.Parse(text)
 	if err != nil || !strings.EqualFold(u.Scheme, "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		problems.Errorf(KeyAuthorityHost, "expected an https address such as https://login.microsoftonline.us/")
-		return ""
+		problems.Errorf("", "expected an https address such as https://login.microsoftonline.us/")
 	}
-	return text
 }
