@@ -17,8 +17,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/fault/wire"
@@ -106,7 +106,7 @@ func TestNumbersOfTheSpecificationAreThoseOfTheCode(t *testing.T) {
 		"Of this host": {
 			"supervise.Budget": supervise.Budget, "supervise.ProbeMisses": supervise.ProbeMisses, "supervise.HistoryLength": supervise.HistoryLength,
 			"logline.MaxLineBytes": logline.MaxLineBytes,
-			"logline.KeepLines": logline.KeepLines, "logline.Rate": logline.Rate, "logline.Burst": logline.Burst,
+			"logline.KeepLines":    logline.KeepLines, "logline.Rate": logline.Rate, "logline.Burst": logline.Burst,
 		},
 	}
 	for _, name := range constants(t, "contract.go", "") {
