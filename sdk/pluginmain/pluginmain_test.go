@@ -160,6 +160,27 @@ func TestSecondConfigurationReplacesAndClosesTheFirst(t *testing.T) {
 	}
 }
 
+func TestProviderThatIsRefusedIsClosed(t *testing.T) {
+	for name, c := range map[string]struct{ opened *writer }{"one that was opened": {&writer{}}, "none": {nil}} {
+		t.Run(name, func(t *testing.T) {
+			def := provider.Definition[*writer]{
+				Name: "writer", Version: "1.0.0",
+				Open: func(context.Context, provider.Environment) (*writer, diag.List) {
+					var problems diag.List
+					problems.Errorf("Key", "is wrong")
+					return c.opened, problems
+				},
+			}
+			if _, problems := plugintest.Try(t, def, nil); len(problems) != 1 || problems[0].Path != "Key" {
+				t.Errorf("problems %v", problems)
+			}
+			if c.opened != nil && !c.opened.closed {
+				t.Error("it was not closed")
+			}
+		})
+	}
+}
+
 func TestManyWarningsDoNotHideAnError(t *testing.T) {
 	def := define(&reader{}, provider.Traits{}, provider.Limits{})
 	def.Open = func(context.Context, provider.Environment) (*reader, diag.List) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -54,6 +55,7 @@ func newServer[P provider.Provider](def provider.Definition[P], tel *telemetry.T
 		open: func(ctx context.Context, env provider.Environment) (provider.Provider, diag.List) {
 			p, problems := def.Configure(ctx, env)
 			if problems.HasErrors() {
+				discard(p)
 				return nil, problems
 			}
 			return p, problems
@@ -171,6 +173,14 @@ func (s *server) store() (provider.Provider, error) {
 		return nil, fault.New(fault.ConfigInvalid, fault.SourceHost, "the plugin has not been configured")
 	}
 	return s.provider, nil
+}
+
+// discard closes what a refused Open returned all the same; mostly that is
+// nothing, as a nil pointer.
+func discard(p provider.Provider) {
+	if c, ok := p.(io.Closer); ok && !reflect.ValueOf(p).IsZero() {
+		_ = c.Close() // it was never in use; the problems say more
+	}
 }
 
 // close releases the provider once.
