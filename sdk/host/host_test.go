@@ -3,6 +3,7 @@ package host_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -34,6 +35,8 @@ func TestMain(m *testing.M) {
 		runAsHost()
 		return
 	}
+	// Most of these tests wait for processes; -parallel on the command line wins.
+	_ = flag.Set("test.parallel", "16")
 	dir, err := os.MkdirTemp("", "im-host-")
 	if err != nil {
 		panic(err)

@@ -1,6 +1,7 @@
 package persona
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -18,10 +19,26 @@ func listers() []Persona {
 			part: part{call: on(func(_ scene, req *pb.ListRequest, next func() (*pb.ListResponse, error)) (*pb.ListResponse, error) {
 				resp, err := next()
 				for err == nil && len(resp.GetItems()) > 0 && len(resp.GetItems()) <= int(req.GetPageSize()) {
+					resp.Items = append(resp.Items, &pb.Metadata{Name: fmt.Sprint("of-another-product-", len(resp.Items)), Version: "1"})
+				}
+				return resp, err
+			})}},
+		{Name: "lists-twice", About: "Lists a secret twice on one page.",
+			Breaks: []string{"list-page-holds-no-name-twice"},
+			part: part{call: on(func(_ scene, req *pb.ListRequest, next func() (*pb.ListResponse, error)) (*pb.ListResponse, error) {
+				resp, err := next()
+				if err == nil && len(resp.GetItems()) > 0 && len(resp.GetItems()) < int(req.GetPageSize()) {
 					resp.Items = append(resp.Items, resp.Items[0])
 				}
 				return resp, err
 			})}},
+		{Name: "long-token", About: "Answers List with a token of 5 KiB.",
+			Breaks: []string{"list-token-is-short-text"},
+			part: listed(func(r *pb.ListResponse) {
+				if r.NextPageToken != "" {
+					r.NextPageToken = strings.Repeat("t", 5<<10)
+				}
+			})},
 		{Name: "same-page", About: "Answers List with the token of the page itself.",
 			Breaks: []string{"list-token-is-not-that-of-its-own-page"},
 			part: part{call: on(func(_ scene, req *pb.ListRequest, next func() (*pb.ListResponse, error)) (*pb.ListResponse, error) {
