@@ -115,6 +115,9 @@ func once[T any](ctx context.Context, p *Provider, lost supervise.Lease, call fu
 // locate turns the key that an outcome names, which the plugin knows only
 // relative to its own configuration, into one that the operator can find.
 func locate(lease supervise.Lease, err error) error {
+	if err == nil {
+		return nil
+	}
 	var e *fault.Error
 	if errors.As(err, &e) && e.ConfigPath != "" {
 		if i, ok := lease.Instance().(*instance); ok {
@@ -128,6 +131,9 @@ func locate(lease supervise.Lease, err error) error {
 // transport broke, or the supervisor closed it under the call when it noticed. A
 // backend that cannot be reached is another matter and has another source.
 func connectionLost(ctx context.Context, err error) bool {
+	if err == nil {
+		return false
+	}
 	var e *fault.Error
 	if !errors.As(err, &e) || e.Source != fault.SourcePlugin {
 		return false
@@ -135,9 +141,10 @@ func connectionLost(ctx context.Context, err error) bool {
 	return e.Reason == fault.Unavailable || e.Reason == fault.Cancelled && ctx.Err() == nil
 }
 
+// limit gives a call a deadline when its caller did not.
 func limit(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, has := ctx.Deadline(); has {
-		return context.WithCancel(ctx)
+		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, CallLimit)
 }

@@ -29,6 +29,9 @@ func connect(c Config, config *tls.Config, line handshake.Line) (*grpc.ClientCon
 		grpc.WithInitialConnWindowSize(contract.WindowBytes),
 		grpc.WithSharedWriteBuffer(true),
 		grpc.WithIdleTimeout(0),
+		// Calls that may be repeated are repeated by their callers, on the next
+		// process; gRPC would keep a copy of every request for it.
+		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithUnaryInterceptor(telemetry.ClientInterceptor(c.Tracer, c.Name)),
 	)
