@@ -61,6 +61,7 @@ func Rules() []Rule {
 		{"only those who need values can get them", noValueDoor},
 		{"nothing imports a plugin", noPluginImport},
 		{"generated code stays behind the packages made for it", generatedImport},
+		{"only tests speak the contract of the tests", testContractImport},
 		{"no file is longer than the hard limit", length},
 		{"packages are named after what they are", name},
 		{"each package says what it is for", packageDoc},

@@ -55,7 +55,7 @@ func noPluginImport(p Package) []Finding {
 
 // wireRooms are the packages that turn generated types into those of the domain.
 func wireRooms() []string {
-	return []string{"sdk/conformance", "sdk/conformance", "sdk/fault/wire", "sdk/gen", "sdk/host/facade", "sdk/pluginmain", "sdk/plugintest"}
+	return []string{"sdk/conformance", "sdk/fault/wire", "sdk/gen", "sdk/host/facade", "sdk/pluginmain", "sdk/plugintest"}
 }
 
 // generatedImport leaves tests out: one of them walks the messages of the contract.
@@ -68,6 +68,25 @@ func generatedImport(p Package) []Finding {
 		for _, path := range f.Imports {
 			if target, ok := ours(path); ok && !f.Test && within(target, "sdk/gen") {
 				out = append(out, finding(f.Name, "imports generated code, which only %v may", wireRooms()))
+			}
+		}
+	}
+	return out
+}
+
+// testContract is a major that only the tests of the host speak.
+const testContract = "sdk/host/internal/contractv0"
+
+// testContractImport keeps it out of the product.
+func testContractImport(p Package) []Finding {
+	if within(p.Path, testContract) {
+		return nil
+	}
+	var out []Finding
+	for _, f := range p.Files {
+		for _, path := range f.Imports {
+			if target, ok := ours(path); ok && !f.Test && within(target, testContract) {
+				out = append(out, finding(f.Name, "imports %s, a contract that is there for tests", target))
 			}
 		}
 	}

@@ -33,7 +33,14 @@ func Checks(w workspace.Workspace) []Check {
 		{"build", func(ctx context.Context) error { return build(ctx, filepath.Join(w.Root, "bin"), release.Host()) }},
 		{"gofmt", func(ctx context.Context) error { return formatted(ctx, w) }},
 		{"go vet of each module alone", func(ctx context.Context) error { return Vet(ctx, w, nil) }},
-		{"generated code is fresh", func(ctx context.Context) error { return buf.CheckFresh(ctx, sdk) }},
+		{"generated code is fresh", func(ctx context.Context) error {
+			for _, folder := range buf.Folders(sdk) {
+				if err := buf.CheckFresh(ctx, folder); err != nil {
+					return err
+				}
+			}
+			return nil
+		}},
 		{"the tags are the recorded releases", func(ctx context.Context) error {
 			return ifThere(history.CheckTags(ctx, w.Root, release.Releases()))
 		}},

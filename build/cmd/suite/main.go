@@ -106,8 +106,12 @@ func generate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	sdk := filepath.Join(w.Root, "sdk")
-	return buf.Generate(c.Context, sdk, sdk)
+	for _, folder := range buf.Folders(filepath.Join(w.Root, "sdk")) {
+		if err := buf.Generate(c.Context, folder, folder); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func format(c *cli.Context) error {

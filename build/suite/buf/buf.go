@@ -2,8 +2,9 @@
 // Go code, tells whether the checked-in code is still what they say, and whether
 // they still keep what the last release promised.
 //
-// What is generated stands in sdk/buf.gen.yaml, what counts as a broken promise
-// in sdk/buf.yaml. Start reading at [Generate] and [CheckBreaking].
+// What is generated stands in the buf.gen.yaml of each of the [Folders], what
+// counts as a broken promise in sdk/buf.yaml. Start reading at [Generate] and
+// [CheckBreaking].
 package buf
 
 import (
@@ -19,12 +20,18 @@ import (
 	"github.com/identitymesh/identitymesh/build/command"
 )
 
-// tool is pinned; its plugins are pinned in sdk/buf.gen.yaml.
+// tool is pinned; its plugins are pinned in the files buf.gen.yaml.
 const tool = "github.com/bufbuild/buf/cmd/buf@v1.75.0"
 
-// Generate writes the code below out; sdk is the folder with buf.gen.yaml.
-func Generate(ctx context.Context, sdk, out string) error {
-	spec := command.Spec{Dir: sdk, Args: []string{"go", "run", tool, "generate", "--output", out}}
+// Folders returns the folders with a buf.gen.yaml: that of the contract, and that
+// of a major which only the tests of the host speak. sdk is the module's folder.
+func Folders(sdk string) []string {
+	return []string{sdk, filepath.Join(sdk, "host", "internal", "contractv0")}
+}
+
+// Generate writes the code below out; folder is one of the [Folders].
+func Generate(ctx context.Context, folder, out string) error {
+	spec := command.Spec{Dir: folder, Args: []string{"go", "run", tool, "generate", "--output", out}}
 	if _, err := command.Run(ctx, spec); err != nil {
 		return fmt.Errorf("generate code: %w", err)
 	}
@@ -33,21 +40,21 @@ func Generate(ctx context.Context, sdk, out string) error {
 
 // CheckFresh generates into a temporary folder and fails with the names of the
 // files that differ from the checked-in ones.
-func CheckFresh(ctx context.Context, sdk string) error {
+func CheckFresh(ctx context.Context, folder string) error {
 	dir, err := os.MkdirTemp("", "identitymesh-gen-")
 	if err != nil {
 		return fmt.Errorf("check generated code: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if err := Generate(ctx, sdk, dir); err != nil {
+	if err := Generate(ctx, folder, dir); err != nil {
 		return err
 	}
-	differing, err := Differences(filepath.Join(sdk, "gen"), filepath.Join(dir, "gen"))
+	differing, err := Differences(filepath.Join(folder, "gen"), filepath.Join(dir, "gen"))
 	if err != nil {
 		return fmt.Errorf("check generated code: %w", err)
 	}
 	if len(differing) > 0 {
-		return fmt.Errorf("sdk/gen is not what the proto files say, run \"make generate\": %s", strings.Join(differing, ", "))
+		return fmt.Errorf("%s is not what the proto files say, run \"make generate\": %s", filepath.Join(folder, "gen"), strings.Join(differing, ", "))
 	}
 	return nil
 }
