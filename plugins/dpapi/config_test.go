@@ -19,7 +19,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 	}{
 		"not JSON":                             {`CANARY`, []string{""}},
 		"not an object":                        {`["CANARY"]`, []string{""}},
-		"null":                                 {`null`, []string{"DataFolder"}},
+		"null":                                 {`null`, []string{""}},
 		"empty":                                {`{}`, []string{"DataFolder"}},
 		"with a blank folder":                  {`{"DataFolder":"  "}`, []string{"DataFolder"}},
 		"with a relative folder":               {`{"DataFolder":"CANARY/data"}`, []string{"DataFolder"}},

@@ -1,7 +1,6 @@
 package configschema
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -21,13 +20,8 @@ func (s Schema) Read(config []byte) (*Values, diag.List) { return s.read(config,
 // ReadSettings is [Schema.Read] for an object that was put together from settings
 // files and environment variables: values may be texts whatever their type,
 // blank ones count as absent, and unknown keys, which may be those of another
-// version, are warnings. Nothing at all, and null, is an object without keys.
-func (s Schema) ReadSettings(config []byte) (*Values, diag.List) {
-	if c := bytes.TrimSpace(config); len(c) == 0 || string(c) == "null" {
-		config = []byte("{}")
-	}
-	return s.read(config, true)
-}
+// version, are warnings.
+func (s Schema) ReadSettings(config []byte) (*Values, diag.List) { return s.read(config, true) }
 
 func (s Schema) read(config []byte, settings bool) (*Values, diag.List) {
 	r := reader{settings: settings, values: &Values{fields: map[string]*Field{}, values: map[string]any{}, given: map[string]bool{}}}

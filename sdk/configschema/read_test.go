@@ -114,15 +114,15 @@ func TestSettingsMayBeTextsAndUnknownKeysAreWarnings(t *testing.T) {
 		config string
 		want   []string
 	}{
-		"nothing at all is an empty object": {` `, []string{"Host: it is required", "One: it is required"}},
-		"null is an empty object":           {`null`, []string{"Host: it is required", "One: it is required"}},
-		"a blank text counts as absent":     {`{` + least + `,"Port":"","Mode":" ","Names":"","Strict":""}`, nil},
-		"a blank text is not enough":        {`{"Host":" ","One":"1"}`, []string{"Host: it is required"}},
-		"a list without a beginning":        {`{` + least + `,"Names":{"1":"ab"}}`, []string{"Names: expected an array of texts"}},
-		"a list under names":                {`{` + least + `,"Names":{"x":"ab"}}`, []string{"Names: expected an array of texts"}},
-		"an unknown key":                    {`{` + least + `,"Prot":1}`, []string{"warning: Prot: this key is not known and has no effect; did you mean Port?"}},
-		"a number for a text":               {`{"Host":55,"One":"1"}`, []string{"Host: expected a text such as a.example, found a number"}},
-		"a truth that is none":              {`{` + least + `,"Strict":"maybe"}`, []string{"Strict: expected true or false"}},
+		"nothing at all":                {` `, []string{"expected a JSON object"}},
+		"null":                          {`null`, []string{"expected a JSON object"}},
+		"a blank text counts as absent": {`{` + least + `,"Port":"","Mode":" ","Names":"","Strict":""}`, nil},
+		"a blank text is not enough":    {`{"Host":" ","One":"1"}`, []string{"Host: it is required"}},
+		"a list without a beginning":    {`{` + least + `,"Names":{"1":"ab"}}`, []string{"Names: expected an array of texts"}},
+		"a list under names":            {`{` + least + `,"Names":{"x":"ab"}}`, []string{"Names: expected an array of texts"}},
+		"an unknown key":                {`{` + least + `,"Prot":1}`, []string{"warning: Prot: this key is not known and has no effect; did you mean Port?"}},
+		"a number for a text":           {`{"Host":55,"One":"1"}`, []string{"Host: expected a text such as a.example, found a number"}},
+		"a truth that is none":          {`{` + least + `,"Strict":"maybe"}`, []string{"Strict: expected true or false"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, problems := sample().ReadSettings([]byte(c.config))

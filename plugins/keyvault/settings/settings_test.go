@@ -109,7 +109,7 @@ func TestEachProblemNamesItsKeyAndWhatIsExpected(t *testing.T) {
 		severity           diag.Severity
 	}{
 		"no vault":                           {config: `{}`, path: "VaultUri", says: "required"},
-		"a null config":                      {config: `null`, path: "VaultUri", says: "required"},
+		"a null config":                      {config: `null`, path: "", says: "JSON object"},
 		"a blank vault":                      {config: uri(" \t"), path: "VaultUri", says: "required"},
 		"a vault that is no text":            {config: `{"VaultUri":5}`, path: "VaultUri", says: "expected a text"},
 		"plain http":                         {config: uri("http://contoso.vault.azure.net"), path: "VaultUri", says: "https"},
