@@ -194,9 +194,9 @@ type Fault struct {
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	// Optional. How long the backend asked to wait.
 	RetryAfter *durationpb.Duration `protobuf:"bytes,4,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	// Optional. The backend's id of the request, at most 256 characters.
+	// Optional. The backend's id of the request: one line of at most 256 bytes.
 	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Optional. The configuration key to change.
+	// Optional. The configuration key to change: one line of at most 256 bytes.
 	ConfigPath    string `protobuf:"bytes,6,opt,name=config_path,json=configPath,proto3" json:"config_path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

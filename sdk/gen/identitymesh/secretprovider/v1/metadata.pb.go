@@ -27,9 +27,10 @@ type Metadata struct {
 	// Required, but for entries of a listing whose ref the store does not know.
 	// At most 4 KiB.
 	Ref string `protobuf:"bytes,1,opt,name=ref,proto3" json:"ref,omitempty"`
-	// Required. Name in the store, at most 4 KiB.
+	// Required. Name in the store: one line of at most 4 KiB.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Required. The store's own text for the version, at most 256 characters.
+	// Required. The store's own text for the version: one line of at most 256
+	// bytes.
 	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
 	// Optional.
 	Created *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=created,proto3" json:"created,omitempty"`
@@ -41,7 +42,7 @@ type Metadata struct {
 	NotBefore *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
 	// Optional.
 	Disabled bool `protobuf:"varint,8,opt,name=disabled,proto3" json:"disabled,omitempty"`
-	// Optional. At most 50, keys and values at most 512 characters each.
+	// Optional. At most 50, keys and values one line of at most 512 bytes each.
 	Tags          map[string]string `protobuf:"bytes,9,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -286,9 +287,9 @@ func (x *ListRequest) GetPageToken() string {
 
 type ListResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Output.
+	// Output. None has the name of another.
 	Items []*Metadata `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
-	// Optional. Empty on the last page.
+	// Optional. One line of at most 4 KiB; empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Optional. True on the last page of a listing that held every secret.
 	Complete      bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`
@@ -412,9 +413,10 @@ func (x *ListVersionsRequest) GetPageToken() string {
 
 type ListVersionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Output. Newest first where the store knows an order.
+	// Output. Newest first where the store knows an order; none has the version of
+	// another.
 	Items []*Metadata `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
-	// Optional. Empty on the last page.
+	// Optional. One line of at most 4 KiB; empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// Optional. True on the last page of a listing that held every version.
 	Complete      bool `protobuf:"varint,3,opt,name=complete,proto3" json:"complete,omitempty"`

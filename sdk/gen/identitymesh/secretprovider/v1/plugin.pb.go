@@ -290,11 +290,11 @@ func (x *GetInfoRequest) GetHostContractMinor() uint32 {
 
 type GetInfoResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. Lower-case name, at most 64 characters of [a-z0-9-]; the same for ever.
+	// Required. Lower-case name, 1 to 64 characters of [a-z0-9-]; the same for ever.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Required. Semantic version without a leading v, at most 64 characters.
+	// Required. Semantic version without a leading v, at most 64 bytes.
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
-	// Optional. Source commit, at most 64 characters.
+	// Optional. Source commit: one line of at most 64 bytes.
 	Commit string `protobuf:"bytes,3,opt,name=commit,proto3" json:"commit,omitempty"`
 	// Required. Minor of this major that the plugin was built for.
 	ContractMinor uint32 `protobuf:"varint,4,opt,name=contract_minor,json=contractMinor,proto3" json:"contract_minor,omitempty"`
@@ -394,7 +394,8 @@ type Limits struct {
 	MaxValueBytes uint32 `protobuf:"varint,1,opt,name=max_value_bytes,json=maxValueBytes,proto3" json:"max_value_bytes,omitempty"`
 	// Optional. Longest ref in bytes, at most 4 KiB.
 	MaxRefBytes uint32 `protobuf:"varint,2,opt,name=max_ref_bytes,json=maxRefBytes,proto3" json:"max_ref_bytes,omitempty"`
-	// Optional. Calls per second that the backend allows.
+	// Optional. Calls per second that the backend allows: a number from 0, 0 for not
+	// known.
 	CallsPerSecond float64 `protobuf:"fixed64,3,opt,name=calls_per_second,json=callsPerSecond,proto3" json:"calls_per_second,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -802,7 +803,8 @@ type Diagnostic struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required.
 	Severity Diagnostic_Severity `protobuf:"varint,1,opt,name=severity,proto3,enum=identitymesh.secretprovider.v1.Diagnostic_Severity" json:"severity,omitempty"`
-	// Optional. Path of the key within the configuration, ':' between parts.
+	// Optional. Path of the key within the configuration, ':' between parts: one
+	// line of at most 512 bytes.
 	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	// Required. One sentence, at most 1 KiB.
 	Summary string `protobuf:"bytes,3,opt,name=summary,proto3" json:"summary,omitempty"`
@@ -908,9 +910,9 @@ func (*CheckRequest) Descriptor() ([]byte, []int) {
 
 type CheckResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. The store, for people, as in a vault's host name.
+	// Required. The store, for people, as in a vault's host name. At most 4 KiB.
 	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
-	// Optional. The identity that the store knows us by.
+	// Optional. The identity that the store knows us by. At most 4 KiB.
 	Identity string `protobuf:"bytes,2,opt,name=identity,proto3" json:"identity,omitempty"`
 	// Output. At most 32.
 	Results       []*CheckResult `protobuf:"bytes,3,rep,name=results,proto3" json:"results,omitempty"`
@@ -971,7 +973,8 @@ func (x *CheckResponse) GetResults() []*CheckResult {
 
 type CheckResult struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required. "read", "write", "list" or a word of the plugin's own.
+	// Required. "read", "write", "list" or a word of the plugin's own: one line of at
+	// most 64 bytes.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Required.
 	Ok bool `protobuf:"varint,2,opt,name=ok,proto3" json:"ok,omitempty"`
@@ -979,7 +982,7 @@ type CheckResult struct {
 	Skipped bool `protobuf:"varint,3,opt,name=skipped,proto3" json:"skipped,omitempty"`
 	// Optional. At most 4 KiB.
 	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
-	// Optional.
+	// Optional. 0 to 1 hour.
 	Latency       *durationpb.Duration `protobuf:"bytes,5,opt,name=latency,proto3" json:"latency,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

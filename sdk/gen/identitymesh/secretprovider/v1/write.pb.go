@@ -29,11 +29,13 @@ type SetRequest struct {
 	// Required, possibly of no bytes. At most 1 MiB.
 	Value []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// Optional. When present the secret must be at this version; present and
-	// empty: it must not exist. Only sent with CAPABILITY_CONDITIONAL_SET.
+	// empty: it must not exist. At most 256 bytes. Only sent with
+	// CAPABILITY_CONDITIONAL_SET.
 	ExpectedVersion *string `protobuf:"bytes,3,opt,name=expected_version,json=expectedVersion,proto3,oneof" json:"expected_version,omitempty"`
 	// Optional. Only sent with CAPABILITY_EXPIRY.
 	Expires *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expires,proto3" json:"expires,omitempty"`
-	// Optional. Only sent with CAPABILITY_TAGS.
+	// Optional. At most 50, keys and values one line of at most 512 bytes each. Only
+	// sent with CAPABILITY_TAGS.
 	Tags          map[string]string `protobuf:"bytes,5,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
