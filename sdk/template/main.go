@@ -7,7 +7,8 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/template/filestore"
 )
 
-// Set by the build: -ldflags "-X main.version=1.2.3".
-var version = "0.1.0-dev"
+// version is set by the build of a release; without it, what Go knows of the build
+// counts.
+var version string
 
 func main() { pluginmain.Main(filestore.Definition("filestore", version)) }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/naming"
 	"github.com/identitymesh/identitymesh/sdk/provider"
@@ -25,9 +24,6 @@ var _ provider.Writer = (*Store)(nil)
 // Set stores a further version. Comparing with req.Expected and writing are one
 // step, because nobody else writes meanwhile.
 func (s *Store) Set(ctx context.Context, req provider.SetRequest) (secret.Metadata, error) {
-	if err := checkTags(req); err != nil {
-		return secret.Metadata{}, err
-	}
 	var r record
 	err := s.exclusively(ctx, func() error {
 		e, err := s.look(naming.Name(string(req.Ref)))
@@ -134,23 +130,6 @@ func (s *Store) write(name string, r record) error {
 		return err
 	}
 	return writeWhole(folder, r.version, append(line, '\n'), r.value)
-}
-
-// checkTags refuses what could be written and never be shown through the contract.
-func checkTags(req provider.SetRequest) error {
-	what := ""
-	if len(req.Tags) > contract.MaxTags {
-		what = fmt.Sprintf("there are %d tags, the limit is %d", len(req.Tags), contract.MaxTags)
-	}
-	for key, text := range req.Tags {
-		if len(key) > contract.MaxTagBytes || len(text) > contract.MaxTagBytes {
-			what = fmt.Sprintf("a tag is longer than %d bytes", contract.MaxTagBytes)
-		}
-	}
-	if what == "" {
-		return nil
-	}
-	return fault.New(fault.TooLarge, fault.SourceConfig, fmt.Sprintf("%s: %s", req.Ref, what))
 }
 
 // utc leaves the zero time, which means never, as it is.

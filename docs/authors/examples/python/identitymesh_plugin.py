@@ -37,10 +37,10 @@ import status_pb2
 from identitymesh.secretprovider.v1 import fault_pb2, metadata_pb2, plugin_pb2, value_pb2, write_pb2
 
 # docs/spec/limits.md
-MAJOR, MINOR = 1, 0
+MAJOR, MINOR = 1, 0  # a later minor only adds
 COOKIE = ("IDENTITYMESH_PLUGIN_COOKIE", "b5cf0d86-9d0c-4f0b-8d4e-1f5a3a8f9f60")
 MAX_VALUE, MAX_MESSAGE, MAX_REF, MAX_TEXT, MAX_PAGE = 1 << 20, 4 << 20, 4096, 4096, 1000
-MAX_TAGS, MAX_TAG, MAX_DIAGNOSTICS, MAX_CHECKS = 50, 512, 100, 32
+MAX_DIAGNOSTICS, MAX_CHECKS = 100, 32
 LEAVE_GRACE = 2.0
 
 # docs/spec/errors.md: the gRPC code that each reason travels with.
@@ -250,12 +250,9 @@ class _Services:
         serve, ref, limit = self._method("set"), self._ref(request), self._info.limits.max_value_bytes
         if len(request.value) > limit:
             raise Fault("TOO_LARGE", "CONFIG", f"the value has more bytes than the store's limit of {limit}")
-        tags = dict(request.tags)
-        if len(tags) > MAX_TAGS or any(len(t.encode()) > MAX_TAG for pair in tags.items() for t in pair):
-            raise Fault("TOO_LARGE", "CONFIG", f"there are more than {MAX_TAGS} tags, or one of more than {MAX_TAG} bytes")
         expected = request.expected_version if request.HasField("expected_version") else None
         expires = request.expires if request.HasField("expires") else None
-        return write_pb2.SetResponse(metadata=serve(call, ref, request.value, expected, expires, tags))
+        return write_pb2.SetResponse(metadata=serve(call, ref, request.value, expected, expires, dict(request.tags)))
 
     def Delete(self, call, request):
         self._method("delete")(call, self._ref(request))
@@ -315,7 +312,7 @@ class _Services:
             except BaseException as e:  # errors.md#defect-ends-the-call-and-not-the-process
                 call.log.error("call failed with an exception that is no outcome", method=name, **where(e))
                 fault = Fault("INTERNAL", "PLUGIN", "the plugin failed; its log says where")
-            call.log.debug("call failed", method=name, reason=fault_pb2.Reason.Name(fault.detail.reason))
+            call.log.debug("call failed", method=name, reason=fault_pb2.Reason.Name(fault.detail.reason)[len("REASON_"):])
             context.set_trailing_metadata((fault.trailer(),))
             context.abort(fault.code, fault.detail.message)
 
