@@ -16,6 +16,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/demo/client"
 	"github.com/identitymesh/identitymesh/build/e2e/collector"
 	"github.com/identitymesh/identitymesh/build/release"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // observed is the whole product with a collector behind it.
@@ -122,7 +123,29 @@ func TestOneTraceLeadsFromTheRequestThroughThreeProcessesToTheDatabase(t *testin
 	if set.Trace == trace {
 		t.Error("two requests are in one trace")
 	}
+	o.expectMeasured(api, engine)
 	o.expectNothingLeaked()
+}
+
+// expectMeasured looks for what every host of a plugin measures.
+func (o *observed) expectMeasured(hosts ...string) {
+	o.t.Helper()
+	latest := map[string]collector.Point{}
+	for _, p := range o.Points() {
+		latest[strings.Join([]string{p.Service, p.Metric, p.Attributes["rpc.method"], p.Attributes["identitymesh.state"], p.Attributes["identitymesh.reason"]}, " ")] = p
+	}
+	for _, host := range hosts {
+		call := latest[host+" "+telemetry.MetricCallDuration+" Plugin/GetInfo  OK"]
+		if call.Count == 0 || call.Attributes["identitymesh.plugin"] != "DPAPI" {
+			o.t.Errorf("%s did not measure its calls: %+v", host, call)
+		}
+		if ready, ok := latest[host+" "+telemetry.MetricState+"  Ready "]; !ok {
+			o.t.Errorf("%s did not say that its plugin was ready: %+v", host, ready)
+		}
+		if restarts, ok := latest[host+" "+telemetry.MetricRestarts+"   "]; !ok || restarts.Value != 0 {
+			o.t.Errorf("%s counted %v restarts", host, restarts.Value)
+		}
+	}
 }
 
 func list(spans []collector.Span) string {

@@ -96,7 +96,7 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 func (p *Program) Host() host.Config {
 	return host.Config{
 		Choice: p.Choice, DataFolder: p.Settings.Product.DataFolder, Environ: p.config.Environ,
-		LogLevel: p.level, Logger: p.Logger, Tracer: p.Tracer,
+		LogLevel: p.level, Logger: p.Logger, Tracer: p.Tracer, Meter: p.Meter,
 	}
 }
 

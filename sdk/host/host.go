@@ -7,12 +7,15 @@ package host
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
@@ -20,6 +23,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/host/launch"
 	"github.com/identitymesh/identitymesh/sdk/host/supervise"
 	"github.com/identitymesh/identitymesh/sdk/provider"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // CallLimit is the deadline of a call whose context has none.
@@ -38,6 +42,8 @@ type Config struct {
 	LogLevel slog.Level
 	Logger   *slog.Logger
 	Tracer   trace.TracerProvider
+	// Meter measures calls, restarts and states of the plugin; nil for nobody.
+	Meter metric.MeterProvider
 	// Majors of the contract to speak; nil means [facade.Served].
 	Majors []facade.Major
 	// OnState, when set, is told of every transition of the plugin's state, in
@@ -50,6 +56,7 @@ type Config struct {
 type Provider struct {
 	config     Config
 	folder     *launch.Folder
+	meter      *telemetry.PluginMeter
 	supervisor *supervise.Supervisor
 }
 
@@ -74,8 +81,20 @@ func open(c Config) (*Provider, error) {
 		c.Majors = facade.Served()
 	}
 	p := &Provider{config: c, folder: folder}
-	p.supervisor = supervise.New(supervise.Config{Source: p.source(c.Choice), Logger: c.Logger, OnState: c.OnState})
+	if c.Meter != nil {
+		if p.meter, err = telemetry.NewPluginMeter(c.Meter); err != nil {
+			return nil, errors.Join(fmt.Errorf("measure the plugin: %w", err), folder.Close())
+		}
+	}
+	p.supervisor = supervise.New(supervise.Config{Source: p.source(c.Choice), Logger: c.Logger, OnState: p.observe})
 	return p, nil
+}
+
+func (p *Provider) observe(s supervise.Status) {
+	p.meter.State(s.Source.Name(), string(s.State), s.Restarts)
+	if p.config.OnState != nil {
+		p.config.OnState(s)
+	}
 }
 
 // runBases are the places for sockets, best first. The path of a socket is short

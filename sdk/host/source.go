@@ -23,13 +23,14 @@ import (
 type source struct {
 	config Config
 	folder *launch.Folder
+	meter  *telemetry.PluginMeter
 	logger *slog.Logger
 }
 
 func (p *Provider) source(choice catalog.Choice) *source {
 	c := p.config
 	c.Choice = choice
-	return &source{config: c, folder: p.folder, logger: c.Logger.With(telemetry.KeyPlugin, choice.Provider)}
+	return &source{config: c, folder: p.folder, meter: p.meter, logger: c.Logger.With(telemetry.KeyPlugin, choice.Provider)}
 }
 
 func (s *source) Name() string { return s.config.Choice.Provider }
@@ -43,7 +44,7 @@ func (s *source) Start(ctx context.Context, verified func()) (supervise.Instance
 	process, err := launch.Start(ctx, launch.Config{
 		Name: c.Choice.Provider, Path: plugin.Path, SHA256: plugin.SHA256, Pin: plugin.Pin,
 		Environment: slices.Concat(plugin.Environment, []string{pluginmain.EnvLogLevel + "=" + c.LogLevel.String()}),
-		Folder:      s.folder, Logger: s.logger, Tracer: c.Tracer, Now: time.Now, Majors: numbers(c.Majors), Verified: verified,
+		Folder:      s.folder, Logger: s.logger, Tracer: c.Tracer, Meter: s.meter, Now: time.Now, Majors: numbers(c.Majors), Verified: verified,
 	})
 	if err != nil {
 		if lasting(err) {

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"context"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -29,9 +30,9 @@ const (
 
 var propagator = propagation.TraceContext{}
 
-// ClientInterceptor makes a client span for each call to the plugin and sends
-// its context along.
-func ClientInterceptor(provider trace.TracerProvider, plugin string) grpc.UnaryClientInterceptor {
+// ClientInterceptor makes a client span for each call to the plugin, sends its
+// context along, and measures the call where somebody reads that. meter may be nil.
+func ClientInterceptor(provider trace.TracerProvider, meter *PluginMeter, plugin string) grpc.UnaryClientInterceptor {
 	tracer := provider.Tracer(instrumentation)
 	kind := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
 	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
@@ -42,7 +43,15 @@ func ClientInterceptor(provider trace.TracerProvider, plugin string) grpc.UnaryC
 			propagator.Inject(ctx, &headers)
 			ctx = metadata.AppendToOutgoingContext(ctx, headers...)
 		}
+		var begin time.Time
+		measuring := meter.Measuring(ctx)
+		if measuring {
+			begin = time.Now()
+		}
 		err := invoke(ctx, method, req, reply, conn, opts...)
+		if measuring {
+			meter.Call(ctx, plugin, method, err, time.Since(begin))
+		}
 		if span.IsRecording() {
 			span.SetAttributes(attrPlugin.String(plugin))
 			recordOutcome(span, err)

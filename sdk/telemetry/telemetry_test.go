@@ -54,7 +54,7 @@ func call(t *testing.T, ctx context.Context, fail error) (client, server tracete
 	defer s.Stop()
 	conn, err := grpc.NewClient("passthrough:///x", grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
-		grpc.WithUnaryInterceptor(telemetry.ClientInterceptor(clientProvider, "acme")))
+		grpc.WithUnaryInterceptor(telemetry.ClientInterceptor(clientProvider, nil, "acme")))
 	if err != nil {
 		t.Fatal(err)
 	}

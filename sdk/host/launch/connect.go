@@ -33,7 +33,7 @@ func connect(c Config, config *tls.Config, line handshake.Line) (*grpc.ClientCon
 		// process; gRPC would keep a copy of every request for it.
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithUnaryInterceptor(telemetry.ClientInterceptor(c.Tracer, c.Name)),
+		grpc.WithUnaryInterceptor(telemetry.ClientInterceptor(c.Tracer, c.Meter, c.Name)),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the connection to the plugin: %w", err)

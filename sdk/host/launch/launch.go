@@ -15,6 +15,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/sdk/host/launch/logline"
 	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // Config says what to start and how.
@@ -32,6 +33,8 @@ type Config struct {
 	// Logger receives the plugin's log lines and what happens to its process.
 	Logger *slog.Logger
 	Tracer trace.TracerProvider
+	// Meter measures the calls; nil for nobody.
+	Meter *telemetry.PluginMeter
 	// Now is the clock of the log's rate limit.
 	Now func() time.Time
 	// Majors of the contract that the plugin may choose from.
