@@ -146,6 +146,9 @@ func text(t *testing.T, what, s string, limit int, oneLine bool) {
 
 func FuzzInfo(f *testing.F) {
 	f.Add(encoded(f, honest().info))
+	configured := honest().info
+	configured.ConfigSchema = field(func(c *pb.ConfigField) { c.Default, c.FormerKeys = "/data", []string{"Path"} })
+	f.Add(encoded(f, configured))
 	f.Add([]byte{0x32, 0x09, 0x19, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f}) // a rate that is no number
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		v1, err := facade.OpenV1(t.Context(), &script{info: raw})
@@ -162,7 +165,7 @@ func FuzzInfo(f *testing.F) {
 		limits := info.Limits
 		if info.Name == "" || info.Version == "" || limits.MaxValueBytes < 1 || limits.MaxValueBytes > 1<<20 ||
 			limits.MaxRefBytes < 1 || limits.MaxRefBytes > 4096 || !(limits.CallsPerSecond >= 0 && limits.CallsPerSecond < 1e308) ||
-			len(info.Capabilities) > 12 {
+			len(info.Capabilities) > 12 || info.Schema.Err() != nil {
 			t.Fatalf("got %+v", info)
 		}
 	})
