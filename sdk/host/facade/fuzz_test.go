@@ -147,7 +147,7 @@ func text(t *testing.T, what, s string, limit int, oneLine bool) {
 func FuzzInfo(f *testing.F) {
 	f.Add(encoded(f, honest().info))
 	configured := honest().info
-	configured.ConfigSchema = field(func(c *pb.ConfigField) { c.Default, c.FormerKeys = "/data", []string{"Path"} })
+	configured.ConfigSchema = folderField()
 	f.Add(encoded(f, configured))
 	f.Add([]byte{0x32, 0x09, 0x19, 0, 0, 0, 0, 0, 0, 0xf8, 0x7f}) // a rate that is no number
 	f.Fuzz(func(t *testing.T, raw []byte) {

@@ -18,6 +18,11 @@ func field(change func(*pb.ConfigField)) *pb.ConfigSchema {
 	return &pb.ConfigSchema{Fields: []*pb.ConfigField{f}}
 }
 
+// folderField is a sound schema.
+func folderField() *pb.ConfigSchema {
+	return field(func(f *pb.ConfigField) { f.Default, f.FormerKeys = "/data", []string{"Path"} })
+}
+
 func TestSchemaThatBreaksItsRulesKeepsThePluginOut(t *testing.T) {
 	nested := &pb.ConfigField{Key: "Leaf", Type: pb.ConfigField_TYPE_TEXT, About: "leaf"}
 	for range 5000 {
