@@ -18,6 +18,7 @@ type Case struct {
 	About string
 
 	phase phase
+	again bool // it was tried before
 	run   func(context.Context, *trial) error
 }
 
@@ -35,18 +36,22 @@ const (
 
 // Cases that others refer to.
 const (
-	caseStart          = "handshake-line-is-the-first-line-of-stdout"
-	caseClaims         = "claimed-capability-is-served"
-	caseDeath          = "defect-ends-the-call-and-not-the-process"
-	caseReasons        = "reason-travels-with-its-code"
-	caseWords          = "message-keeps-the-words-of-the-backend"
-	caseErrors         = "error-holds-no-value"
-	caseMetadata       = "metadata-holds-no-value"
-	caseVersionPresent = "version-is-never-empty"
-	caseDiagnostics    = "diagnostics-quote-no-configuration"
-	caseCheck          = "check-changes-and-reveals-nothing"
-	caseWhere          = "value-stays-where-it-belongs"
-	caseLeft           = "plugin-leaves-no-process-behind"
+	caseStart       = "handshake-line-is-the-first-line-of-stdout"
+	caseMajor       = "protocol-version-is-one-that-the-host-offers"
+	caseSocket      = "socket-is-in-the-folder-of-the-host"
+	caseConnection  = "connection-is-mutually-authenticated"
+	caseInfo        = "getinfo-needs-no-configuration"
+	caseConfigure   = "configure-takes-what-is-right"
+	caseClaims      = "claimed-capability-is-served"
+	caseDeath       = "defect-ends-the-call-and-not-the-process"
+	caseReasons     = "reason-travels-with-its-code"
+	caseWords       = "message-keeps-the-words-of-the-backend"
+	caseErrors      = "error-holds-no-value"
+	caseMetadata    = "metadata-holds-no-value"
+	caseDiagnostics = "diagnostics-quote-no-configuration"
+	caseCheck       = "check-changes-and-reveals-nothing"
+	caseWhere       = "value-stays-where-it-belongs"
+	caseLeft        = "plugin-leaves-no-process-behind"
 )
 
 // Cases returns all cases, in the order of the report.
@@ -54,7 +59,7 @@ func Cases() []Case {
 	var all []Case
 	for _, group := range [][]Case{
 		startCases(), configureCases(), callCases(), refCases(), readCases(), listCases(),
-		setCases(), conditionalCases(), deleteCases(), versionCases(), killCases(), endCases(), overallCases(),
+		setCases(), conditionalCases(), deleteCases(), versionCases(), killCases(), endCases(), heardCases(), overallCases(),
 	} {
 		all = append(all, group...)
 	}

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
@@ -57,9 +56,11 @@ const (
 )
 
 // Run checks the plugin against every case of [Cases] and reports. Progress, when
-// not nil, hears of each result as it is there, from one goroutine at a time; the
-// order is not that of the report. When ctx ends, the cases that were not finished
-// are skipped and the error is that of ctx; the report is valid all the same.
+// not nil, hears of each verdict as it is there, from one goroutine at a time and
+// in no order; of a case that is judged again in the light of others it hears
+// again. When ctx ends, the cases that were not finished are skipped and the error
+// is that of ctx; the report is valid all the same, and what was written has been
+// removed.
 //
 // Any other error is one of the run itself, as a file that does not exist. A
 // plugin that does not start is a result.
@@ -69,43 +70,17 @@ func Run(ctx context.Context, c Config, progress func(Result)) (report Report, e
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	results := map[string]Result{}
-	var mu sync.Mutex
-	do := func(kase Case) {
-		r := s.try(ctx, kase)
-		mu.Lock()
-		defer mu.Unlock()
-		results[r.Case] = r
-		if progress != nil {
-			progress(r)
-		}
-	}
-	all := Cases()
+	v := &verdicts{suite: s, progress: progress, of: map[string]Result{}}
 	s.prepare(ctx)
-	for _, when := range []phase{together, alone} {
-		var wg sync.WaitGroup
-		turns := make(chan struct{}, atOnce)
-		if when == alone {
-			turns = make(chan struct{}, 1)
-		}
-		for _, kase := range all {
-			if kase.phase == when {
-				turns <- struct{}{}
-				wg.Go(func() { defer func() { <-turns }(); do(kase) })
-			}
-		}
-		wg.Wait()
-	}
-	leftovers := s.clean(ctx)
+	v.judge(ctx, atOnce, inPhase(together))
+	v.judge(ctx, 1, inPhase(alone))
+	v.judge(ctx, 1, v.inDoubt())
+	report = Report{Binary: c.Binary, SHA256: s.sha256, Plugin: s.info, Leftovers: s.clean(ctx)}
 	s.stopAll()
-	for _, kase := range all {
-		if kase.phase == afterwards {
-			do(kase)
-		}
-	}
-	report = Report{Binary: c.Binary, SHA256: s.sha256, Plugin: s.info, Leftovers: leftovers}
-	for _, kase := range all {
-		report.Results = append(report.Results, results[kase.Name])
+	v.judge(ctx, 1, inPhase(afterwards))
+	v.amend()
+	for _, kase := range Cases() {
+		report.Results = append(report.Results, v.of[kase.Name])
 	}
 	return report, ctx.Err()
 }
@@ -139,45 +114,4 @@ func newSuite(c Config) (*suite, error) {
 		config: c, sha256: hash, dir: dir, folder: folder, run: random(6), leaks: newLeaks(c.Canaries),
 		written: map[string]bool{}, unserved: map[facade.Capability]bool{},
 	}, nil
-}
-
-// try runs one case and judges it.
-func (s *suite) try(ctx context.Context, kase Case) Result {
-	r := Result{Case: kase.Name, Spec: kase.Spec(), Level: kase.Level, Verdict: Pass}
-	start := time.Now()
-	t := &trial{suite: s, kase: kase}
-	err := s.ready(ctx, kase)
-	if err == nil {
-		err = kase.run(ctx, t)
-	}
-	var skipped *skipError
-	if err != nil && !errors.As(err, &skipped) {
-		t.problem(err)
-	}
-	switch problems := t.found(); {
-	case ctx.Err() != nil && kase.phase != afterwards:
-		r.Verdict, r.Why, r.Unmet = Skip, "the run was ended before this case was", true
-	case problems != "":
-		r.Verdict, r.Why = Fail, problems
-	case skipped != nil:
-		r.Verdict, r.Why, r.Unmet = Skip, skipped.why, skipped.unmet
-	}
-	r.Duration = time.Since(start)
-	return r
-}
-
-// ready says whether the case concerns the plugin.
-func (s *suite) ready(ctx context.Context, kase Case) error {
-	if s.broken != nil && kase.Name != caseStart {
-		return unmet("the plugin did not start: see %s", caseStart)
-	}
-	for _, c := range kase.Needs {
-		switch {
-		case !s.info.Capabilities.Has(c):
-			return skipf("the plugin does not claim %s", c)
-		case s.unserved[c]:
-			return skipf("the plugin claims %s and does not serve it: see %s", c, caseClaims)
-		}
-	}
-	return ctx.Err()
 }

@@ -39,6 +39,13 @@ type plugin struct {
 // start runs a further process, not yet configured, that may choose from majors,
 // or from those that the host serves.
 func (s *suite) start(ctx context.Context, majors ...int) (*plugin, error) {
+	p := &plugin{suite: s, stdout: &tape{}, stderr: &tape{}}
+	return p, s.launch(ctx, p, majors...)
+}
+
+// launch is start with a place for what the process writes, which tells about one
+// that does not become a plugin.
+func (s *suite) launch(ctx context.Context, p *plugin, majors ...int) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	if len(majors) == 0 {
@@ -48,9 +55,8 @@ func (s *suite) start(ctx context.Context, majors ...int) (*plugin, error) {
 	}
 	temp := s.tempFolder()
 	if err := os.MkdirAll(temp, 0o700); err != nil {
-		return nil, err
+		return err
 	}
-	p := &plugin{suite: s, stdout: &tape{}, stderr: &tape{}}
 	process, err := launch.Start(ctx, launch.Config{
 		Name: "conformance", Path: s.config.Binary, SHA256: s.sha256, Pin: "the conformance run",
 		// What a plugin writes to temporary files is looked at in the end.
@@ -60,7 +66,7 @@ func (s *suite) start(ctx context.Context, majors ...int) (*plugin, error) {
 		Majors: majors, Stdout: p.stdout, Stderr: p.stderr,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	p.process = process
 	p.conn = &watched{conn: process.Conn(), suite: s}
@@ -69,7 +75,7 @@ func (s *suite) start(ctx context.Context, majors ...int) (*plugin, error) {
 	s.mu.Lock()
 	s.plugins = append(s.plugins, p)
 	s.mu.Unlock()
-	return p, nil
+	return nil
 }
 
 func (s *suite) tempFolder() string { return filepath.Join(s.dir, "temp") }

@@ -110,8 +110,8 @@ func keepsBytes(ctx context.Context, t *trial) error {
 		}
 		return err
 	}
-	ref := t.ref("contents")
 	for what, value := range t.contents() {
+		ref := t.ref(what)
 		if len(value) > t.info.Limits.MaxValueBytes {
 			continue
 		}
@@ -312,7 +312,7 @@ func unequal(a, b *pb.Metadata) string {
 		return x.AsTime().String()
 	}
 	for _, f := range []struct{ name, a, b string }{
-		{"name", a.GetName(), b.GetName()}, {"version", a.GetVersion(), b.GetVersion()},
+		{"version", a.GetVersion(), b.GetVersion()},
 		{"created", at(a.GetCreated()), at(b.GetCreated())}, {"updated", at(a.GetUpdated()), at(b.GetUpdated())},
 		{"expires", at(a.GetExpires()), at(b.GetExpires())}, {"tags", fmt.Sprint(a.GetTags()), fmt.Sprint(b.GetTags())},
 		{"disabled", fmt.Sprint(a.GetDisabled()), fmt.Sprint(b.GetDisabled())},

@@ -7,8 +7,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/fault"
@@ -30,20 +34,26 @@ type suite struct {
 
 	// Set by prepare, before any case runs.
 	info     facade.Info
-	broken   error                      // why the first process did not start
+	broken   error                      // why the first process cannot be used
+	brokenBy string                     // the case that this is about
 	unserved map[facade.Capability]bool // capabilities that are claimed and not served
 
 	sharing sync.Mutex
 	shared  *plugin
+	// sharedDied is when the last one that was shared was found dead.
+	sharedDied time.Time
 
-	mu       sync.Mutex
-	plugins  []*plugin
-	deaths   []string // of processes that nobody ended
-	escapes  int      // processes that left the group of theirs
-	written  map[string]bool
-	made     *subject
-	makeOnce sync.Once
-	makeErr  error
+	mu        sync.Mutex
+	plugins   []*plugin
+	deaths    []string // of processes that nobody ended
+	escapes   int      // processes that left the group of theirs
+	written   map[string]bool
+	made      *subject
+	makeOnce  sync.Once
+	makeErr   error
+	judging   sync.Once
+	judges    *facade.V1
+	judgesErr error
 	// escapesErr is set where nobody can look for escapes.
 	escapesErr error
 }
@@ -59,19 +69,22 @@ func (s *suite) prefix() string { return "secret://conformance/" + s.run + "/" }
 
 // prepare starts the first process and learns what it claims and serves.
 func (s *suite) prepare(ctx context.Context) {
-	p, err := s.start(ctx)
+	p := &plugin{suite: s, stdout: &tape{}, stderr: &tape{}}
+	if s.broken = s.launch(ctx, p); s.broken != nil {
+		s.brokenBy = s.blame(string(p.stdout.bytes()))
+		return
+	}
+	got, err := p.GetInfo(ctx, &pb.GetInfoRequest{HostContractMinor: contract.Minor})
 	if err != nil {
-		s.broken = err
+		s.broken, s.brokenBy = outcome("GetInfo", err), caseInfo
+		if f := wire.FromError(err); status.Code(err) == codes.Unavailable && len(status.Convert(err).Details()) == 0 && !p.gone() {
+			s.broken, s.brokenBy = fmt.Errorf("no connection came about: %s", f.Message), caseConnection
+		}
 		return
 	}
-	if got, err := p.GetInfo(ctx, &pb.GetInfoRequest{HostContractMinor: contract.Minor}); err == nil {
-		s.info = infoOf(got)
-	} else {
-		s.broken = outcome("GetInfo", err)
-		return
-	}
+	s.info = infoOf(got)
 	if err := p.configure(ctx, s.config.Config); err != nil {
-		s.broken = err
+		s.broken, s.brokenBy = err, caseConfigure
 		return
 	}
 	s.shared = p
@@ -80,6 +93,25 @@ func (s *suite) prepare(ctx context.Context) {
 			s.unserved[c] = true
 		}
 	}
+}
+
+// blame names the rule that a process broke which did not become a plugin, by the
+// line that it wrote.
+func (s *suite) blame(stdout string) string {
+	line, _, _ := strings.Cut(stdout, "\n")
+	fields := strings.Split(strings.TrimSpace(line), "|")
+	if len(fields) < 5 || fields[0] != "1" || fields[4] != "grpc" {
+		return caseStart
+	}
+	switch {
+	case !slices.ContainsFunc(facade.Served(), func(m facade.Major) bool { return fmt.Sprint(m.Number) == fields[1] }):
+		return caseMajor
+	case fields[2] == "unix" && !strings.HasPrefix(fields[3], s.folder.Path()):
+		return caseSocket
+	case len(fields) < 6 || fields[5] == "":
+		return caseConnection
+	}
+	return caseStart
 }
 
 // infoOf reads what facade.OpenV1 would refuse as well, because what is wrong
@@ -135,6 +167,7 @@ func (s *suite) plugin(ctx context.Context) (*plugin, error) {
 		select {
 		case <-s.shared.process.Done():
 			s.shared.noteDeath()
+			s.sharedDied = time.Now()
 		default:
 			return s.shared, nil
 		}
@@ -227,6 +260,18 @@ func (s *suite) stopAll() {
 func (s *suite) close() error {
 	s.stopAll()
 	return errors.Join(s.folder.Close(), os.RemoveAll(s.dir))
+}
+
+// sharedDiedSince reports whether the process that cases share has died since
+// then; that may be noticed only now.
+func (s *suite) sharedDiedSince(then time.Time) bool {
+	s.sharing.Lock()
+	defer s.sharing.Unlock()
+	if s.shared != nil && s.shared.gone() {
+		s.shared.noteDeath()
+		return true
+	}
+	return s.sharedDied.After(then)
 }
 
 // died notes a process that ended though nobody asked it to.

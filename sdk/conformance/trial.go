@@ -39,6 +39,9 @@ func (t *trial) found() string {
 
 // ref returns a ref that no other case uses.
 func (t *trial) ref(name string) string {
+	if t.kase.again {
+		name = "again/" + name
+	}
 	return fmt.Sprintf("%s%s/%s", t.prefix(), t.kase.Name, name)
 }
 

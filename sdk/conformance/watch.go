@@ -14,7 +14,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/fault/wire"
 	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
@@ -49,6 +48,7 @@ func (w *watched) Invoke(ctx context.Context, method string, args, reply any, op
 		var header, trailer metadata.MD
 		err := w.conn.Invoke(ctx, method, args, reply, append(opts, grpc.Header(&header), grpc.Trailer(&trailer))...)
 		w.suite.seen.look(w.suite.leaks, path.Base(method), reply, err, header, trailer)
+		w.suite.judge(method, args, reply, err, header)
 		f := wire.FromError(err)
 		deadline, has := ctx.Deadline()
 		if f == nil || f.Reason != fault.Throttled || !has || status.Code(err) != codes.ResourceExhausted {
@@ -150,13 +150,6 @@ func (o *observed) look(l *leaks, call string, reply any, err error, header, tra
 }
 
 func (o *observed) lookAtMetadata(l *leaks, call string, m *pb.Metadata) {
-	if m == nil {
-		o.note(caseVersionPresent, "%s answered without metadata", call)
-		return
-	}
-	if n := len(m.GetVersion()); n == 0 || n > contract.MaxVersionBytes {
-		o.note(caseVersionPresent, "%s: a version of %d bytes, expected 1 to %d", call, n, contract.MaxVersionBytes)
-	}
 	if form := l.find(textOf(m)); form != "" {
 		o.note(caseMetadata, "the metadata of %s hold %s", call, form)
 	}
