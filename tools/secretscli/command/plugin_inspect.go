@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
@@ -33,8 +35,10 @@ type inspected struct {
 	Contract     string              `json:"contract"`
 	Capabilities []facade.Capability `json:"capabilities"`
 	Limits       limits              `json:"limits"`
-	Path         string              `json:"path"`
-	Sha256       string              `json:"sha256"`
+	// ConfigSchema is a JSON Schema (2020-12), when the plugin declares one.
+	ConfigSchema json.RawMessage `json:"configSchema,omitempty"`
+	Path         string          `json:"path"`
+	Sha256       string          `json:"sha256"`
 }
 
 type limits struct {
@@ -63,10 +67,14 @@ func (t *tool) runPluginInspect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return t.printInspected(inspected{
+	p := inspected{
 		Name: info.Name, Version: info.Version, Commit: info.Commit, Contract: fmt.Sprintf("%d.%d", info.Major, info.Minor),
 		Capabilities: info.Capabilities, Limits: limitsOf(info.Limits), Path: choice.Plugin.Path, Sha256: choice.Plugin.SHA256,
-	})
+	}
+	if info.Schema.Declared() {
+		p.ConfigSchema = info.Schema.JSONSchema()
+	}
+	return t.printInspected(p, info.Schema)
 }
 
 // target finds a plugin by its name, or makes one of a file.
@@ -93,7 +101,7 @@ func limitsOf(l provider.Limits) limits {
 	return limits{MaxValueBytes: l.MaxValueBytes, MaxRefBytes: l.MaxRefBytes, CallsPerSecond: l.CallsPerSecond}
 }
 
-func (t *tool) printInspected(p inspected) error {
+func (t *tool) printInspected(p inspected, schema configschema.Schema) error {
 	if t.json {
 		return t.printJSON(p)
 	}
@@ -110,5 +118,25 @@ func (t *tool) printInspected(p inspected) error {
 		facts = append(facts, [2]string{"calls a second", fmt.Sprintf("%g", p.Limits.CallsPerSecond)})
 	}
 	facts = append(facts, [2]string{"file", p.Path}, [2]string{"sha256", p.Sha256})
-	return t.print(table(facts, func(f [2]string) []string { return f[:] }))
+	text := table(facts, func(f [2]string) []string { return f[:] })
+	if schema.Declared() {
+		rows := append([][]string{{"KEY", "TYPE", "DEFAULT", "MEANING"}}, keys("", schema.Fields)...)
+		text += "\nconfiguration\n" + table(rows, func(row []string) []string { return row })
+	}
+	return t.print(text)
+}
+
+// keys lists what can be configured, nested objects below their own key.
+func keys(path string, fields []configschema.Field) [][]string {
+	var rows [][]string
+	for _, f := range fields {
+		byDefault := orDash(f.Default)
+		if f.Required {
+			byDefault = "required"
+		}
+		kind := strings.ToLower(strings.ReplaceAll(f.Type.String(), "_", " "))
+		rows = append(rows, []string{path + f.Key, kind, byDefault, f.About})
+		rows = append(rows, keys(path+f.Key+":", f.Fields)...)
+	}
+	return rows
 }

@@ -165,15 +165,16 @@ func TestPluginSaysWhatItIs(t *testing.T) {
 			Name, Version, Contract, Path, Sha256 string
 			Capabilities                          []string
 			Limits                                struct{ MaxValueBytes, MaxRefBytes int }
+			ConfigSchema                          struct{ Properties map[string]any }
 		}
 		w.json("", &got, "plugin", "inspect", target)
 		if got.Name != "dpapi" || got.Version != version || !slices.Contains(got.Capabilities, "WRITE") ||
-			len(got.Sha256) != 64 || got.Limits.MaxValueBytes == 0 || !strings.HasPrefix(got.Contract, "1.") {
+			len(got.Sha256) != 64 || got.ConfigSchema.Properties["DataFolder"] == nil || got.Limits.MaxValueBytes == 0 || !strings.HasPrefix(got.Contract, "1.") {
 			t.Errorf("%s: got %+v", target, got)
 		}
 	}
 	text, _ := w.run("", 0, "plugin", "inspect", "DPAPI")
-	if !strings.Contains(text, "HOST_BOUND") {
+	if !strings.Contains(text, "HOST_BOUND") || !strings.Contains(text, "DataFolder") {
 		t.Errorf("got %s", text)
 	}
 	_, said := w.run("", 5, "plugin", "inspect", "Acme")
