@@ -25,8 +25,6 @@ const (
 	storeFolder = "/tmp/acme-check"
 	// oneBlock bounds a block of commands, which may compile the whole SDK.
 	oneBlock = 5 * time.Minute
-	// checkCommand runs the conformance suite on a file.
-	checkCommand = "secretscli plugin check"
 )
 
 func TestTheWayOfAnAuthorWorks(t *testing.T) {
@@ -139,13 +137,6 @@ func (a *author) do(t *testing.T, b block) {
 // run runs commands; the next ones begin in the folder where these ended.
 func (a *author) run(t *testing.T, b block, commands string) {
 	t.Helper()
-	if strings.Contains(commands, checkCommand) && !a.has(t, checkCommand) {
-		why := "SKIPPED: there is no " + checkCommand + " yet"
-		if os.Getenv("CI") == "true" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
-	}
 	ctx, cancel := context.WithTimeout(t.Context(), oneBlock)
 	defer cancel()
 	where := filepath.Join(filepath.Dir(a.store), "where")
@@ -161,11 +152,4 @@ func (a *author) run(t *testing.T, b block, commands string) {
 		t.Fatal(err)
 	}
 	a.here = strings.TrimSpace(string(here))
-}
-
-// has reports whether secretscli has the command.
-func (a *author) has(t *testing.T, commands string) bool {
-	t.Helper()
-	_, err := command.Run(t.Context(), command.Spec{Dir: a.here, Env: a.env, Args: []string{"sh", "-c", commands + " --help"}})
-	return err == nil
 }

@@ -66,6 +66,25 @@ func writeWhole(folder, name string, parts ...[]byte) (err error) {
 	return syncFolder(folder)
 }
 
+// destroy removes a secret for ever. It is gone from the moment of the mark; when
+// removing the files is cut short, the next write of this secret goes on with it.
+func (s *Store) destroy(e entry) error {
+	folder := filepath.Join(s.folder, e.name)
+	if !e.purged {
+		if err := writeWhole(folder, markPurged); err != nil {
+			return err
+		}
+		e.purged = true
+	}
+	if err := s.clean(e); err != nil {
+		return fmt.Errorf("it is gone, but files are left; repeat this to remove them: %w", err)
+	}
+	if err := os.Remove(folder); err != nil {
+		return fmt.Errorf("it is gone, but its empty folder is left: %w", err)
+	}
+	return syncFolder(s.folder)
+}
+
 // clean removes what writes left behind that were cut short. Of a purged secret
 // that is everything, and the mark goes last.
 func (s *Store) clean(e entry) error {

@@ -253,8 +253,9 @@ func TestWhatAKilledWriteLeftIsRemovedByTheNext(t *testing.T) {
 	// A purge that was killed after its mark: nothing is there, and the next one,
 	// or the next set, removes the files.
 	for name, next := range map[string]func(){
-		"set":   func() { s.set(ref, "new") },
-		"purge": func() { wantFault(t, s.Purge(t.Context(), ref), fault.NotFound, fault.SourceBackend) },
+		"set":    func() { s.set(ref, "new") },
+		"delete": func() { wantFault(t, s.Delete(t.Context(), ref), fault.NotFound, fault.SourceBackend) },
+		"purge":  func() { wantFault(t, s.Purge(t.Context(), ref), fault.NotFound, fault.SourceBackend) },
 	} {
 		old := filepath.Join(folder, string(s.set(ref, "old")))
 		for _, mark := range []string{"deleted", "purged"} {

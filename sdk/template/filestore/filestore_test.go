@@ -151,7 +151,7 @@ func TestEveryProblemOfTheConfigurationIsReportedAtOnce(t *testing.T) {
 		"an empty text":                 {map[string]any{"Folder": ""}, []string{"Folder"}},
 		"a relative path":               {map[string]any{"Folder": "hunter2"}, []string{"Folder"}},
 		"a number, and an unknown key":  {map[string]any{"Folder": 1, "Token": "hunter2"}, []string{"Folder", "Token"}},
-		"unknown keys and no known one": {map[string]any{"a": 1, "b": nil}, []string{"a", "b", "Folder"}},
+		"unknown keys and no known one": {map[string]any{"a": 1, "b": nil}, []string{"Folder", "a", "b"}},
 		"the same key twice":            {map[string]any{"Folder": t.TempDir(), "folder": "hunter2"}, []string{"Folder"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,9 +39,12 @@ func TestMain(m *testing.M) {
 
 // openHere opens the store without the wire.
 func openHere(folder string) *filestore.Store {
-	s, problems := filestore.Open(context.Background(), provider.Environment{
-		Config: fmt.Appendf(nil, "{%q:%q}", "Folder", folder), Logger: slog.New(slog.DiscardHandler),
-	})
+	def := filestore.Definition("filestore", "1.2.3")
+	settings, problems := def.Schema.Read(fmt.Appendf(nil, "{%q:%q}", "Folder", folder))
+	if problems.HasErrors() {
+		panic(problems.Err())
+	}
+	s, problems := def.Open(context.Background(), provider.Environment{Settings: settings, Logger: slog.New(slog.DiscardHandler)})
 	if problems.HasErrors() {
 		panic(problems.Err())
 	}

@@ -43,8 +43,7 @@ func (s *Store) Recover(ctx context.Context, ref secret.Ref) (secret.Metadata, e
 	return m, nil
 }
 
-// Purge removes a deleted secret for ever. It counts from the moment of the mark;
-// when removing the files is cut short, the next write of this ref goes on with it.
+// Purge removes a deleted secret for ever.
 func (s *Store) Purge(ctx context.Context, ref secret.Ref) error {
 	name := naming.Name(string(ref))
 	err := s.exclusively(ctx, func() error {
@@ -53,22 +52,10 @@ func (s *Store) Purge(ctx context.Context, ref secret.Ref) error {
 			return err
 		}
 		missing := e.mustBeDeleted(ref)
-		if !e.purged {
-			if missing != nil {
-				return missing
-			}
-			if err := writeWhole(filepath.Join(s.folder, name), markPurged); err != nil {
-				return err
-			}
-			e.purged = true
+		if missing != nil && !e.purged {
+			return missing
 		}
-		if err := s.clean(e); err != nil {
-			return fmt.Errorf("it is purged, but files are left; purge again to remove them: %w", err)
-		}
-		if err := os.Remove(filepath.Join(s.folder, name)); err != nil {
-			return fmt.Errorf("it is purged, but its empty folder is left: %w", err)
-		}
-		if err := syncFolder(s.folder); err != nil {
+		if err := s.destroy(e); err != nil {
 			return err
 		}
 		return missing

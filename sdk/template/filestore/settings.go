@@ -1,53 +1,26 @@
 package filestore
 
 import (
-	"encoding/json"
-	"maps"
 	"path/filepath"
-	"slices"
-	"strings"
 
+	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 )
 
-// keyFolder is the one key of the configuration, in any case.
 const keyFolder = "Folder"
 
-type settings struct{ folder string }
+// schema declares the keys of the configuration. What is wrong by it is reported
+// before Open is called, all at once, and hosts make forms and pages of it.
+func schema() configschema.Schema {
+	return configschema.Schema{Fields: []configschema.Field{
+		{Key: keyFolder, Type: configschema.Text, Required: true, Check: checkFolder, Example: "/var/lib/acme-secrets",
+			About: "The folder that holds the secrets, as an absolute path. It has to exist: a disk that is not mounted must not look like an empty store"},
+	}}
+}
 
-// parseSettings finds every problem at once and quotes no value: what an operator
-// put under the wrong key may be a password.
-func parseSettings(config []byte) (settings, diag.List) {
-	var problems diag.List
-	var given map[string]json.RawMessage
-	if err := json.Unmarshal(config, &given); err != nil || given == nil {
-		problems.Errorf("", "expected a JSON object with the key %s", keyFolder)
-		return settings{}, problems
+// checkFolder does not look at the disk: the folder may come to be there later.
+func checkFolder(path string, problems *diag.List) {
+	if !filepath.IsAbs(path) {
+		problems.Errorf("", "expected an absolute path: the plugin runs in the folder of its host")
 	}
-	var folder *string
-	seen := false
-	for _, key := range slices.Sorted(maps.Keys(given)) {
-		switch {
-		case !strings.EqualFold(key, keyFolder):
-			problems.Errorf(key, "this key is not known; the only one is %s", keyFolder)
-		case seen:
-			problems.Errorf(keyFolder, "it is given twice, in different letters; keep one")
-		default:
-			seen = true
-			if json.Unmarshal(given[key], &folder) != nil {
-				problems.Errorf(keyFolder, "expected a text")
-				continue
-			}
-			if folder != nil && *folder != "" && !filepath.IsAbs(*folder) {
-				problems.Errorf(keyFolder, "expected an absolute path: the plugin runs in the folder of its host")
-			}
-		}
-	}
-	if folder == nil || *folder == "" {
-		if !slices.ContainsFunc(problems, func(d diag.Diagnostic) bool { return d.Path == keyFolder }) {
-			problems.Errorf(keyFolder, "it is required: the folder that holds the secrets")
-		}
-		return settings{}, problems
-	}
-	return settings{folder: filepath.Clean(*folder)}, problems
 }

@@ -33,6 +33,7 @@ func Definition(name, version string) provider.Definition[*Store] {
 		Name:    name,
 		Version: version,
 		Traits:  provider.Traits{ListComplete: true, ConditionalSet: true, SoftDelete: true, Expiry: true, Tags: true},
+		Schema:  schema(),
 		Open:    Open,
 	}
 }
@@ -47,15 +48,13 @@ type Store struct {
 	turn chan struct{}
 }
 
-// Open returns the store that env.Config describes, or every problem of it. It
-// does not look at the disk: whether the folder can be used is for the first call
-// and for [Store.Check] to say.
+// Open returns the store that env.Settings describes. It does not look at the disk:
+// whether the folder can be used is for the first call and for [Store.Check] to
+// say.
 func Open(_ context.Context, env provider.Environment) (*Store, diag.List) {
-	set, problems := parseSettings(env.Config)
-	if problems.HasErrors() {
-		return nil, problems
-	}
-	return &Store{folder: set.folder, log: env.Logger, now: time.Now, turn: make(chan struct{}, 1)}, problems
+	return &Store{
+		folder: filepath.Clean(env.Settings.Text(keyFolder)), log: env.Logger, now: time.Now, turn: make(chan struct{}, 1),
+	}, nil
 }
 
 // Describe returns the metadata of the newest version.

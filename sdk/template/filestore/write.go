@@ -50,18 +50,27 @@ func (s *Store) Set(ctx context.Context, req provider.SetRequest) (secret.Metada
 	return m, nil
 }
 
-// Delete removes a secret in such a way that [Store.Recover] can bring it back.
+// Delete removes a secret: in such a way that Recover can bring it back when the
+// store has that, which is in recover.go, else for ever.
 func (s *Store) Delete(ctx context.Context, ref secret.Ref) error {
+	_, undoable := any(s).(provider.Recoverer)
 	name := naming.Name(string(ref))
 	err := s.exclusively(ctx, func() error {
 		e, err := s.look(name)
 		if err != nil {
 			return err
 		}
-		if err := e.mustBeThere(ref); err != nil {
+		missing := e.mustBeThere(ref)
+		switch {
+		case missing != nil && !e.purged:
+			return missing
+		case missing == nil && undoable:
+			return writeWhole(filepath.Join(s.folder, name), markDeleted)
+		}
+		if err := s.destroy(e); err != nil {
 			return err
 		}
-		return writeWhole(filepath.Join(s.folder, name), markDeleted)
+		return missing
 	})
 	if err != nil {
 		return diskFault(ctx, "delete "+string(ref), err)
