@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
@@ -19,6 +20,7 @@ func callCases() []Case {
 		{Name: "every-call-has-a-deadline", Page: "README.md", Level: Core, About: "a call without one is INTERNAL of HOST, and does nothing", run: refusesEndlessCalls},
 		{Name: "plugin-gives-up-with-its-caller", Page: "README.md", Level: Core, About: "calls end with their deadline, and those that were given up do no harm", run: givesUp, phase: alone},
 		{Name: "calls-come-concurrently", Page: "README.md", Level: Core, About: "64 calls at once are answered right, and not one after the other", run: servesManyAtOnce, phase: alone},
+		{Name: "running-plugin-answers-getinfo", Page: "process.md", Level: Core, About: "within 5 s, while 128 other calls wait", run: givesSignsOfLife, phase: alone},
 		{Name: caseClaims, Page: "plugin.md", Level: Core, About: "no call that is claimed is answered with UNSUPPORTED", run: servesWhatItClaims},
 		{Name: caseCheck, Page: "plugin.md", Level: Core, About: "a check answers, changes nothing and shows no value", run: checksQuietly, phase: alone},
 	}
@@ -194,6 +196,41 @@ func servesManyAtOnce(ctx context.Context, t *trial) error {
 			t.failf("one of %d at once: %w", callers, err)
 		}
 	})
+	return nil
+}
+
+// lifeLimit is how long a host waits for a sign of life.
+const lifeLimit = 5 * time.Second
+
+// givesSignsOfLife asks while more calls are under way than most servers have
+// threads for.
+func givesSignsOfLife(ctx context.Context, t *trial) error {
+	sub, p, err := t.subjectAndPlugin(ctx)
+	if err != nil {
+		return err
+	}
+	busy, over := context.WithCancel(ctx)
+	var calls sync.WaitGroup
+	for range 2 * callers {
+		calls.Go(func() {
+			for busy.Err() == nil {
+				if _, err := p.Get(busy, &pb.GetRequest{Ref: sub.ref}); err != nil {
+					return
+				}
+			}
+		})
+	}
+	defer calls.Wait()
+	defer over()
+	for range 3 {
+		sleep(ctx, 50*time.Millisecond)
+		limited, cancel := context.WithTimeout(ctx, lifeLimit)
+		_, err := p.GetInfo(limited, &pb.GetInfoRequest{HostContractMinor: contract.Minor})
+		cancel()
+		if err != nil {
+			return outcome(fmt.Sprintf("GetInfo while %d other calls are under way", 2*callers), err)
+		}
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
@@ -111,7 +112,17 @@ func newSuite(c Config) (*suite, error) {
 		return nil, err
 	}
 	return &suite{
-		config: c, sha256: hash, dir: dir, folder: folder, run: random(6), leaks: newLeaks(c.Canaries),
+		config: c, sha256: hash, dir: dir, folder: folder, run: random(6), leaks: newLeaks(append(slices.Clone(c.Canaries), seeded(c.Seeds)...)),
 		written: map[string]bool{}, unserved: map[facade.Capability]bool{},
 	}, nil
+}
+
+// seeded are the values of seeds that are long enough to be known again.
+func seeded(seeds []Seed) (out []string) {
+	for _, seed := range seeds {
+		if len(seed.Value) >= minDigested {
+			out = append(out, string(seed.Value))
+		}
+	}
+	return out
 }

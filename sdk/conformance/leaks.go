@@ -110,6 +110,15 @@ var (
 	base64Runs = regexp.MustCompile(`[0-9A-Za-z+/_-]{22,64}`)
 )
 
+// redact withholds a text that holds a value: a plugin may quote one anywhere, and
+// a report goes to many people.
+func (l *leaks) redact(text string) string {
+	if form := l.find([]byte(text)); form != "" {
+		return "(what it says is withheld, because it holds " + form + ")"
+	}
+	return text
+}
+
 // find returns which form of a value text holds, or nothing.
 func (l *leaks) find(text []byte) string {
 	for _, n := range l.needles {

@@ -226,6 +226,7 @@ func listsAll(ctx context.Context, t *trial) error {
 			return err
 		}
 		t.missing(refs, items, fmt.Sprintf("a listing in pages of %d", size))
+		t.hidden(ctx, p, items, fmt.Sprintf("a listing in pages of %d", size))
 	}
 	over := make(chan struct{})
 	var wg sync.WaitGroup
@@ -240,6 +241,22 @@ func listsAll(ctx context.Context, t *trial) error {
 	close(over)
 	wg.Wait()
 	return nil
+}
+
+// hidden asks for what the run wrote and items lack: most of that was deleted.
+func (t *trial) hidden(ctx context.Context, p *plugin, items []*pb.Metadata, of string) {
+	listed := map[string]bool{}
+	for _, m := range items {
+		listed[m.GetName()] = true
+	}
+	for _, ref := range t.refs() {
+		if listed[naming.Name(ref)] {
+			continue
+		}
+		if m, err := p.describe(ctx, ref); err == nil && m.GetRef() == ref && !listed[m.GetName()] {
+			t.failf("%s lacks %q, which Describe shows", of, ref)
+		}
+	}
 }
 
 // churn writes and removes other secrets until it is over.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -213,11 +214,7 @@ func (s *suite) clean(ctx context.Context) []string {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanLimit)
 	defer cancel()
-	refs := make([]string, 0, len(s.written))
-	for ref := range s.written {
-		refs = append(refs, ref)
-	}
-	slices.Sort(refs)
+	refs := s.refs()
 	if !s.claims(facade.Delete) {
 		return refs
 	}
@@ -235,6 +232,13 @@ func (s *suite) clean(ctx context.Context) []string {
 		}
 	})
 	return slices.DeleteFunc(left, func(ref string) bool { return ref == "" })
+}
+
+// refs are those that the run tried to write.
+func (s *suite) refs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.written))
 }
 
 // remove deletes a secret, for ever where that can be done.

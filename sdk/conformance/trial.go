@@ -24,7 +24,7 @@ func (t *trial) failf(format string, args ...any) { t.problem(fmt.Errorf(format,
 func (t *trial) problem(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.problems = append(t.problems, err.Error())
+	t.problems = append(t.problems, t.leaks.redact(err.Error()))
 }
 
 // found returns the problems so far, one a line.

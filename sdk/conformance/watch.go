@@ -86,7 +86,7 @@ type observed struct {
 
 // note keeps what breaks the rule of a case, once each.
 func (o *observed) note(rule, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := fmt.Sprintf(format, args...) // of our own words, and of names that were checked
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.found == nil {
