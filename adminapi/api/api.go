@@ -51,6 +51,9 @@ type Config struct {
 	Kinds    connector.Kinds
 	Secrets  Secrets
 	Provider Provider
+	// Reload replaces the provider by what the configuration says now; trigger says
+	// who asked.
+	Reload func(ctx context.Context, trigger string) error
 	// Operator returns who makes the request, for the history.
 	Operator func(context.Context) string
 	Logger   *slog.Logger
@@ -108,6 +111,7 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 	a.runs()
 	a.secrets()
 	a.status()
+	a.reload()
 	// The framework describes its own errors too; ours replace them in every answer.
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {
 		delete(document.Components.Schemas.Map(), unused)

@@ -11,6 +11,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/host/supervise"
 )
 
 // Status is how the product is.
@@ -37,6 +38,23 @@ type Instance struct {
 	Provider            string    `json:"provider"`
 	ProviderTarget      string    `json:"providerTarget,omitempty" doc:"The store, as the plugin names it."`
 	ProviderVersion     string    `json:"providerVersion,omitempty"`
+	Reload              Reload    `json:"reload"`
+}
+
+// Reload is how the last reload of a process's secret provider went.
+type Reload struct {
+	Pending bool      `json:"pending" doc:"It was asked for and not done yet."`
+	By      string    `json:"by,omitempty" doc:"Who asked last."`
+	At      time.Time `json:"at,omitzero" doc:"When the last one ended."`
+	Problem string    `json:"problem,omitempty" doc:"Why it failed. What served before serves on."`
+}
+
+// Transition is one change of the secret provider's state.
+type Transition struct {
+	At     time.Time `json:"at"`
+	State  string    `json:"state"`
+	Reason string    `json:"reason,omitempty"`
+	PID    int       `json:"pid,omitempty"`
 }
 
 // Plugin is the secret provider that this process uses.
@@ -44,7 +62,7 @@ type Plugin struct {
 	Name         string    `json:"name" example:"AzureKeyVault"`
 	Why          string    `json:"why" doc:"Why it is in force."`
 	Fallback     bool      `json:"fallback" doc:"The configured name is unknown and the default serves in its place."`
-	State        string    `json:"state" doc:"Declared, Starting, Ready, Draining, Stopped, Backoff or Quarantined."`
+	State        string    `json:"state" doc:"Declared, Verifying, Starting, Ready, Degraded, Crashed, Backoff, Quarantined, Draining or Stopped. Ready and Degraded take calls; Quarantined needs a reload."`
 	Since        time.Time `json:"since,omitzero"`
 	Version      string    `json:"version,omitempty"`
 	Capabilities []string  `json:"capabilities" nullable:"false"`
@@ -56,6 +74,9 @@ type Plugin struct {
 	Problem      string    `json:"problem,omitempty"`
 	NextTry      time.Time `json:"nextTry,omitzero"`
 	Warnings     []string  `json:"warnings" nullable:"false" doc:"What the plugin said about its configuration."`
+
+	Reload  Reload       `json:"reload"`
+	History []Transition `json:"history" nullable:"false" doc:"The last changes of its state, oldest first."`
 }
 
 // CheckReport says what works in the secret store.
@@ -111,12 +132,19 @@ func (a *API) getStatus(ctx context.Context, _ *struct{}) (*struct{ Body Status 
 			}
 		}
 		alive = append(alive, i)
+		if i.Reload.Problem != "" {
+			s.Problems = append(s.Problems, fmt.Sprintf("%s could not reload its secret provider: %s", describe(i), i.Reload.Problem))
+		}
 	}
 	if s.Provider.Fallback {
 		s.Problems = append(s.Problems, s.Provider.Why)
 	}
 	if s.Provider.Problem != "" {
-		s.Problems = append(s.Problems, "the secret provider of the Admin API: "+s.Provider.Problem)
+		problem := fmt.Sprintf("the secret provider of the Admin API is %s: %s", s.Provider.State, s.Provider.Problem)
+		if s.Provider.State == string(supervise.Quarantined) {
+			problem += ". Correct that, then reload it (POST /api/provider/reload)."
+		}
+		s.Problems = append(s.Problems, problem)
 	}
 	return &struct{ Body Status }{s}, nil
 }
@@ -131,6 +159,7 @@ func instance(i store.Instance, now time.Time) Instance {
 		Role: string(i.Role), Name: i.Name, Machine: i.Machine, Version: i.Version, Alive: age < schedule.Offline,
 		Started: i.Started.UTC(), LastHeartbeat: i.LastHeartbeat.UTC(), HeartbeatAgeSeconds: age.Seconds(),
 		Provider: i.Provider, ProviderTarget: i.ProviderTarget, ProviderVersion: i.ProviderVersion,
+		Reload: Reload{Pending: i.Reload.Pending, By: i.Reload.By, At: utc(i.Reload.At), Problem: i.Reload.Problem},
 	}
 }
 
@@ -140,6 +169,10 @@ func (a *API) plugin() Plugin {
 		Name: s.Provider, Why: s.Why, Fallback: s.Fallback, State: string(s.Plugin.State), Since: utc(s.Plugin.Since),
 		Version: s.Plugin.Info.Version, Capabilities: []string{}, Path: s.Path, SHA256: s.SHA256, Pin: s.Pin, PID: s.Plugin.PID,
 		Restarts: s.Plugin.Restarts, Problem: s.Plugin.Problem, NextTry: utc(s.Plugin.NextTry), Warnings: append([]string{}, s.Plugin.Warnings...),
+		Reload: Reload{At: utc(s.Plugin.Reload.At), Problem: s.Plugin.Reload.Problem}, History: make([]Transition, 0, len(s.Plugin.History)),
+	}
+	for _, t := range s.Plugin.History {
+		p.History = append(p.History, Transition{At: t.At.UTC(), State: string(t.State), Reason: t.Reason, PID: t.PID})
 	}
 	for _, c := range s.Plugin.Info.Capabilities {
 		p.Capabilities = append(p.Capabilities, string(c))

@@ -46,6 +46,7 @@ type world struct {
 	store   *store.Store
 	vault   *vault
 	status  host.Status
+	reload  func(ctx context.Context, trigger string) error
 	logs    *syncBuffer
 	replies bytes.Buffer // everything that was ever answered
 }
@@ -64,11 +65,12 @@ func newWorld(t *testing.T) *world {
 	}
 	w := &world{t: t, store: db, vault: &vault{}, logs: &syncBuffer{}}
 	w.status = host.Status{Provider: "DPAPI", Why: "it is the default", Plugin: supervise.Status{State: supervise.Ready}}
+	w.reload = func(context.Context, string) error { return nil }
 	client := plugintest.Open(t, w.vault.definition(), map[string]any{})
 	logger := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	mux := http.NewServeMux()
 	if _, err := api.New(mux, api.Config{
-		Store: db, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Operator: authn.Operator,
+		Store: db, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Reload: func(ctx context.Context, trigger string) error { return w.reload(ctx, trigger) }, Operator: authn.Operator,
 		Logger: logger, Now: func() time.Time { return now }, Version: "1.2.3", TestWait: 5 * time.Second, TestPoll: 5 * time.Millisecond,
 	}); err != nil {
 		t.Fatal(err)

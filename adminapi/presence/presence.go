@@ -22,6 +22,8 @@ type Config struct {
 	Self     store.Instance
 	Provider schedule.Provider
 	Logger   *slog.Logger
+	// Reloaded says that the provider may be another one now.
+	Reloaded <-chan struct{}
 	// Heartbeat is how often it shows that it lives.
 	Heartbeat time.Duration
 }
@@ -38,7 +40,9 @@ func Keep(ctx context.Context, c Config) (wait func(), err error) {
 		return nil, err
 	}
 	var running sync.WaitGroup
-	running.Go(func() { schedule.Identify(ctx, c.Store, c.Self, c.Provider, c.Logger) })
+	running.Go(func() {
+		schedule.Identify(ctx, schedule.IdentifyConfig{Store: c.Store, Self: c.Self, Provider: c.Provider, Logger: c.Logger, Again: c.Reloaded})
+	})
 	running.Go(func() { beat(ctx, c) })
 	return func() {
 		running.Wait()

@@ -19,6 +19,8 @@ import (
 // vault is a provider that is ready.
 type vault struct{}
 
+func (vault) Name() string { return "AzureKeyVault" }
+
 func (vault) Info(context.Context) (facade.Info, error) { return facade.Info{Version: "1.0.0"}, nil }
 func (vault) Check(context.Context) (provider.CheckReport, error) {
 	return provider.CheckReport{Target: "one.vault.azure.net"}, nil

@@ -16,6 +16,8 @@ import (
 
 // Provider tells which secret store is in force.
 type Provider interface {
+	// Name of the provider as operators call it.
+	Name() string
 	Info(ctx context.Context) (facade.Info, error)
 	Check(ctx context.Context) (provider.CheckReport, error)
 }
@@ -27,36 +29,55 @@ const (
 	identifyPause = time.Minute
 )
 
-// Identify records which secret store self, a registered instance, uses, as soon
-// as its plugin says so, and warns loudly when another process uses another one:
-// secrets would then be written to one store and read from another. It tries until
-// that is known, another process takes self's name, or ctx ends.
-func Identify(ctx context.Context, db *store.Store, self store.Instance, p Provider, logger *slog.Logger) {
+// IdentifyConfig of [Identify].
+type IdentifyConfig struct {
+	Store *store.Store
+	// Self is the registered instance.
+	Self     store.Instance
+	Provider Provider
+	Logger   *slog.Logger
+	// Again says that the provider may be another one now, as after a reload.
+	Again <-chan struct{}
+}
+
+// Identify records which secret store an instance uses, as soon as its plugin
+// says so and again whenever it is told to, and warns loudly when another process
+// uses another one: secrets would then be written to one store and read from
+// another. It ends when another process takes the instance's name, or ctx ends.
+func Identify(ctx context.Context, c IdentifyConfig) {
 	for said := ""; ; {
-		err := identify(ctx, db, self, p, logger)
-		if err == nil || errors.Is(err, store.ErrReplaced) || ctx.Err() != nil {
+		err := identify(ctx, c)
+		if errors.Is(err, store.ErrReplaced) || ctx.Err() != nil {
 			return
 		}
-		if err.Error() != said { // one line for each new reason
-			logger.Error("it is not known yet which secret store is in use; runs that need a secret may fail", telemetry.KeyError, err)
+		var retry <-chan time.Time
+		if err == nil {
+			said = ""
+		} else {
+			retry = time.After(identifyPause)
+		}
+		if err != nil && err.Error() != said { // one line for each new reason
+			c.Logger.Error("it is not known yet which secret store is in use; runs that need a secret may fail", telemetry.KeyError, err)
 			said = err.Error()
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(identifyPause):
+		case <-c.Again:
+		case <-retry:
 		}
 	}
 }
 
-func identify(ctx context.Context, db *store.Store, self store.Instance, p Provider, logger *slog.Logger) error {
+func identify(ctx context.Context, c IdentifyConfig) error {
 	ctx, cancel := context.WithTimeout(ctx, identifyLimit)
 	defer cancel()
+	db, self, p, logger := c.Store, c.Self, c.Provider, c.Logger
 	info, err := p.Info(ctx)
 	if err != nil {
 		return err
 	}
-	self.ProviderVersion = info.Version
+	self.Provider, self.ProviderVersion = p.Name(), info.Version
 	report, err := p.Check(ctx)
 	if err != nil && !fault.Is(err, fault.Unsupported) {
 		return err

@@ -31,10 +31,13 @@ type Instance struct {
 	// Provider, its target, as in a vault's host, and its version.
 	Provider, ProviderTarget, ProviderVersion string
 	Started, LastHeartbeat                    time.Time
+	// Reload of the secret store's plugin; not written by [Store.Register].
+	Reload Reload
 }
 
 // Register writes the instance over an earlier one of its role and name, whose
-// heartbeats then fail with [ErrReplaced].
+// heartbeats then fail with [ErrReplaced]. What a new incarnation was asked to
+// reload it has read already, so nothing of that is left.
 func (s *Store) Register(ctx context.Context, x Instance) error {
 	if name := strings.TrimSpace(x.Name); name == "" || len(name) > MaxNameBytes {
 		return fmt.Errorf("the name of an instance must have 1 to %d bytes", MaxNameBytes)
@@ -44,6 +47,9 @@ func (s *Store) Register(ctx context.Context, x Instance) error {
 			clip(x.Provider, MaxNameBytes), clip(x.ProviderTarget, 500), clip(x.ProviderVersion, 100), x.Started, s.now(),
 			string(x.Role), key(x.Name)}
 		n, err := s.exec(ctx, tx, "update instance", `UPDATE IM_EngineInstances SET name = @p1, machine = @p2, version = @p3,
+			reload_done = CASE WHEN incarnation = @p4 THEN reload_done ELSE reload_wanted END,
+			reload_at = CASE WHEN incarnation = @p4 THEN reload_at END,
+			reload_problem = CASE WHEN incarnation = @p4 THEN reload_problem ELSE '' END,
 			incarnation = @p4, provider = @p5, provider_target = @p6, provider_version = @p7, started = @p8, last_heartbeat = @p9
 			WHERE role = @p10 AND name_key = @p11`, args...)
 		if err != nil || n > 0 {
@@ -90,11 +96,14 @@ func (s *Store) Unregister(ctx context.Context, role Role, name, incarnation str
 func (s *Store) ListInstances(ctx context.Context) (list []Instance, err error) {
 	err = s.query(ctx, s.db.Read, "list instances", func(rows *sql.Rows) error {
 		var x Instance
+		var wanted, done int64
 		err := rows.Scan((*string)(&x.Role), &x.Name, &x.Machine, &x.Version, &x.Incarnation, &x.Provider, &x.ProviderTarget,
-			&x.ProviderVersion, &productTime{&x.Started}, &productTime{&x.LastHeartbeat})
+			&x.ProviderVersion, &productTime{&x.Started}, &productTime{&x.LastHeartbeat},
+			&wanted, &done, &x.Reload.By, &productTime{&x.Reload.At}, &x.Reload.Problem)
+		x.Reload.Pending = wanted > done
 		list = append(list, x)
 		return err
-	}, `SELECT role, name, machine, version, incarnation, provider, provider_target, provider_version, started, last_heartbeat
-		FROM IM_EngineInstances ORDER BY role, name_key`)
+	}, `SELECT role, name, machine, version, incarnation, provider, provider_target, provider_version, started, last_heartbeat,
+		reload_wanted, reload_done, reload_by, reload_at, reload_problem FROM IM_EngineInstances ORDER BY role, name_key`)
 	return list, err
 }

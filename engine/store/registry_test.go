@@ -136,3 +136,48 @@ func TestASchemaOfANewerVersionIsRefused(t *testing.T) {
 		t.Errorf("opened: %v", err)
 	}
 }
+
+func TestReloadIsAskedForOnceByAnyoneAndAnsweredByTheInstance(t *testing.T) {
+	onEach(t, func(t *testing.T, b backend) {
+		f := b.open(t)
+		x := store.Instance{Role: store.RoleEngine, Name: name(t), Incarnation: "1", Started: f.clock.now()}
+		must(t, f.Register(t.Context(), x))
+		wanted := func() store.ReloadRequest { t.Helper(); return must1(f.ReloadWanted(t.Context(), x))(t) }
+		if got := wanted(); got != (store.ReloadRequest{}) {
+			t.Errorf("wanted at first: %+v", got)
+		}
+		must(t, f.RequestReload(t.Context(), "anna"))
+		must(t, f.RequestReload(t.Context(), "ben"))
+		first := wanted()
+		if first.Number == 0 || first.By != "ben" || !f.instance(t, x.Name).Reload.Pending {
+			t.Errorf("wanted %+v, listed %+v", first, f.instance(t, x.Name))
+		}
+		must(t, f.Register(t.Context(), x)) // again, as when its store became known
+		must(t, f.RequestReload(t.Context(), "carl"))
+		must(t, f.ReloadDone(t.Context(), x, first.Number, "wrong hash"))
+		want := store.Reload{Pending: true, By: "carl", At: f.clock.now(), Problem: "wrong hash"}
+		if diff := cmp.Diff(want, f.instance(t, x.Name).Reload); diff != "" {
+			t.Errorf("a wish that came meanwhile (-want +got):\n%s", diff)
+		}
+		must(t, f.ReloadDone(t.Context(), x, wanted().Number, ""))
+		must(t, f.ReloadDone(t.Context(), x, 0, "")) // one that nobody asked for here
+		want.Pending, want.Problem = false, ""
+		if diff := cmp.Diff(want, f.instance(t, x.Name).Reload); diff != "" || wanted().Number != 0 {
+			t.Errorf("answered (-want +got):\n%s", diff)
+		}
+
+		must(t, f.RequestReload(t.Context(), "anna"))
+		old := x
+		x.Incarnation = "2"
+		must(t, f.Register(t.Context(), x))
+		if got := f.instance(t, x.Name).Reload; wanted().Number != 0 || got.Pending || !got.At.IsZero() {
+			t.Errorf("a new start has everything new: %+v", got)
+		}
+		if _, err := f.ReloadWanted(t.Context(), old); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("the old incarnation asks: %v", err)
+		}
+		if err := f.ReloadDone(t.Context(), old, 9, ""); !errors.Is(err, store.ErrReplaced) {
+			t.Errorf("the old incarnation answers: %v", err)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -61,8 +62,10 @@ func reply(text string) fakeserver.Answer {
 		return row(n, "c", "a", "user", "{}", true, someTime, someTime, nil, nil, "run")
 	case strings.Contains(text, "FROM IM_ConnectorLogs"):
 		return row(n, "run", "c", someTime, "Error", "e", "a", "m")
+	case strings.Contains(text, "SELECT reload_wanted, reload_done, reload_by"):
+		return row(int64(2), int64(1), "ann")
 	case strings.Contains(text, "FROM IM_EngineInstances"):
-		return row("engine", "me", "host", "1", "1", "dpapi", "db", "1", someTime, someTime)
+		return row("engine", "me", "host", "1", "1", "dpapi", "db", "1", someTime, someTime, int64(2), int64(1), "ann", nil, "")
 	case strings.Contains(text, "FROM IM_AdminTokens"):
 		return row("ann", someTime)
 	}
@@ -158,6 +161,9 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	note("heartbeat", s.Heartbeat(ctx, RoleEngine, "me", "1"))
 	note("unregister", s.Unregister(ctx, RoleEngine, "me", "1"))
 	note("list instances", second(s.ListInstances(ctx)))
+	note("request reload", s.RequestReload(ctx, "ann"))
+	note("wanted reload", second(s.ReloadWanted(ctx, Instance{Role: RoleEngine, Name: "me"})))
+	note("record reload", s.ReloadDone(ctx, Instance{Role: RoleEngine, Name: "me"}, 2, "wrong hash"))
 	note("add token", second(s.AddToken(ctx, "ann", TokenHash{})))
 	note("find token", second(s.FindToken(ctx, TokenHash{})))
 	note("delete token", s.DeleteToken(ctx, "ann"))
@@ -203,7 +209,7 @@ func TestBothDialectsHaveTheSameTablesAndColumns(t *testing.T) {
 	}
 }
 
-var columnOrTable = regexp.MustCompile(`(?m)^CREATE TABLE (\w+)|^    ([a-z_]+) +\w`)
+var columnOrTable = regexp.MustCompile(`(?m)^CREATE TABLE (\w+)|^    ([a-z_]+) +\w|^ALTER TABLE (\w+) ADD (?:COLUMN )?([a-z_]+)`)
 
 func columns(t *testing.T, dialect string) (all []string) {
 	files, err := fs.Glob(migrations, "migrations/"+dialect+"/*.sql")
@@ -221,7 +227,7 @@ func columns(t *testing.T, dialect string) (all []string) {
 				table = m[1]
 				continue
 			}
-			all = append(all, table+"."+m[2])
+			all = append(all, cmp.Or(m[3], table)+"."+m[2]+m[4])
 		}
 	}
 	slices.Sort(all)

@@ -145,6 +145,9 @@ func (p *Provider) Reload(ctx context.Context, choice catalog.Choice) error {
 	return p.supervisor.Reload(ctx, p.source(choice))
 }
 
+// Name of the provider in force, as operators call it.
+func (p *Provider) Name() string { return p.supervisor.Status().Source.Name() }
+
 // Info returns what the plugin says of itself, waiting for it to be ready.
 func (p *Provider) Info(ctx context.Context) (facade.Info, error) {
 	lease, err := p.supervisor.Acquire(ctx)

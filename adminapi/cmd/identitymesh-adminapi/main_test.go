@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 func TestTheProgramServesKeepsSecretsAndLeaves(t *testing.T) {
@@ -154,5 +157,72 @@ func TestAnAddressInUseIsNamed(t *testing.T) {
 	_, problems, code := i.run("--config", i.config)
 	if code != 1 || !strings.Contains(problems, "AdminApi:Listen") || !strings.Contains(problems, "in use") {
 		t.Errorf("%d %s", code, problems)
+	}
+}
+
+func TestOperatorsReloadTheSecretProviderWhileItServes(t *testing.T) {
+	i := install(t)
+	s := i.serve()
+	defer s.stop()
+	type status struct {
+		Provider struct {
+			State  string
+			PID    int
+			Reload struct{ Problem string }
+		}
+		Instances []struct{ Reload struct{ At, Problem string } }
+	}
+	ask := func(method, path string, into any) {
+		t.Helper()
+		code, body := s.ask(i.token(), method, path, "")
+		if code != 200 || json.Unmarshal([]byte(body), into) != nil {
+			t.Fatalf("%s %s: %d %s", method, path, code, body)
+		}
+	}
+	eventually := func(what string, ok func(status) bool) (now status) {
+		t.Helper()
+		for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+			if ask("GET", "/api/status", &now); ok(now) {
+				return now
+			}
+			if time.Now().After(end) {
+				t.Fatalf("never: %s: %+v", what, now)
+			}
+		}
+	}
+	first := eventually("it is ready", func(n status) bool { return n.Provider.State == "Ready" })
+	if code, body := s.ask(i.token(), "PUT", "/api/secrets", `{"ref": "secret://a", "value": "canary-19"}`); code != 200 {
+		t.Fatalf("%d %s", code, body)
+	}
+	var report struct {
+		OK       bool
+		Provider struct{ PID int }
+	}
+	if ask("POST", "/api/provider/reload", &report); !report.OK || report.Provider.PID == first.Provider.PID {
+		t.Errorf("report %+v, before it was %+v", report, first)
+	}
+	if code, body := s.ask(i.token(), "GET", "/api/secrets/describe?ref=secret://a", ""); code != 200 {
+		t.Errorf("after the reload: %d %s", code, body)
+	}
+	if runtime.GOOS == "windows" {
+		return // no SIGHUP there
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	third := eventually("SIGHUP gives another process", func(n status) bool {
+		return n.Provider.PID != 0 && n.Provider.PID != report.Provider.PID && len(n.Instances) == 1 && n.Instances[0].Reload.At != ""
+	})
+	if err := os.WriteFile(i.config, []byte(`{"AdminApi": {"Listen": "0.0.0.0:1"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	last := eventually("a configuration that cannot be used is refused", func(n status) bool {
+		return len(n.Instances) == 1 && strings.Contains(n.Instances[0].Reload.Problem, "AdminApi:Listen")
+	})
+	if last.Provider.PID != third.Provider.PID || last.Provider.State != "Ready" {
+		t.Errorf("it changed something: %+v", last)
 	}
 }

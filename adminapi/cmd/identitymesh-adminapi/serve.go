@@ -18,6 +18,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/presence"
 	"github.com/identitymesh/identitymesh/adminapi/web"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
+	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/boot"
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
@@ -86,12 +87,19 @@ func serve(ctx context.Context, configFile string) error {
 	}
 	defer secrets.Close()
 
+	machine, _ := os.Hostname()
+	self := store.Instance{
+		Role: store.RoleAdminAPI, Name: settings.Product.InstanceName, Machine: machine, Version: program.Build.Version,
+		Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
+	}
+	reloads := schedule.NewReloads(schedule.ReloadConfig{Store: db, Self: self, Reload: program.Reloader(secrets).Reload, Logger: logger})
+
 	mux := http.NewServeMux()
 	if err := web.Register(mux); err != nil {
 		return err
 	}
 	if _, err := api.New(mux, api.Config{
-		Store: db, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Operator: authn.Operator,
+		Store: db, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now, Operator: authn.Operator,
 		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
 	}); err != nil {
 		return err
@@ -106,20 +114,17 @@ func serve(ctx context.Context, configFile string) error {
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 	}
 
-	machine, _ := os.Hostname()
 	living, leave := context.WithCancel(ctx)
 	defer leave()
 	left, err := presence.Keep(living, presence.Config{
-		Store: db, Provider: secrets, Logger: logger, Heartbeat: settings.Engine.HeartbeatInterval,
-		Self: store.Instance{
-			Role: store.RoleAdminAPI, Name: settings.Product.InstanceName, Machine: machine, Version: program.Build.Version,
-			Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
-		},
+		Store: db, Self: self, Provider: secrets, Reloaded: reloads.Again(), Logger: logger, Heartbeat: settings.Engine.HeartbeatInterval,
 	})
 	if err != nil {
 		return fmt.Errorf("register the instance: %w", err)
 	}
+	hungUp := boot.OnHangup(living, func(ctx context.Context) { _ = reloads.Now(ctx, "SIGHUP") }) // it is logged
 	defer left()
+	defer hungUp()
 	defer leave()
 
 	fmt.Printf("identitymesh-adminapi listening on http://%s\n%s\n", listener.Addr(), signIn)

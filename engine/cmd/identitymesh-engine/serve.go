@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -84,16 +85,26 @@ func serve(ctx context.Context, configFile string) error {
 		Poll: settings.Engine.PollInterval, Heartbeat: settings.Engine.HeartbeatInterval, LeaseTTL: leaseTTL,
 		MaxRuns: settings.Engine.MaxConcurrentRuns, Stopping: run.ErrStopping,
 	})
+	defer leave(context.WithoutCancel(ctx), db, self, logger)
 	if err := loop.Join(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // it was stopped before it began
+		}
 		return err
 	}
-	identify, stopIdentify := context.WithCancel(ctx)
-	identified := make(chan struct{})
-	go func() { defer close(identified); schedule.Identify(identify, db, self, provider, logger) }()
+	reloads := schedule.NewReloads(schedule.ReloadConfig{
+		Store: db, Self: self, Reload: program.Reloader(provider).Reload, Logger: logger, Poll: settings.Engine.PollInterval,
+	})
+	beside, stopBeside := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() {
+		schedule.Identify(beside, schedule.IdentifyConfig{Store: db, Self: self, Provider: provider, Logger: logger, Again: reloads.Again()})
+	})
+	running.Go(func() { reloads.Obey(beside) })
+	running.Go(boot.OnHangup(beside, func(ctx context.Context) { _ = reloads.Now(ctx, "SIGHUP") })) // it is logged
 	defer func() {
-		stopIdentify()
-		<-identified // it registers too
-		leave(context.WithoutCancel(ctx), db, self, logger)
+		stopBeside()
+		running.Wait() // identifying registers too
 	}()
 
 	fmt.Printf("identitymesh-engine is running: instance %s, database %s, secrets in %s\n", self.Name, db.Target(), program.Choice.Provider)
