@@ -48,6 +48,17 @@ func TestOtherNamesHaveNotTheForm(t *testing.T) {
 	}
 }
 
+func TestNameThatDiffersInOneDigitIsAnother(t *testing.T) {
+	const ref = "secret://ad/svc/password"
+	for i := len(naming.Prefix); i < naming.Length; i++ {
+		name := []byte(naming.Name(ref))
+		name[i] = "123456789abcdef0"[strings.IndexByte("0123456789abcdef", name[i])]
+		if !naming.Mapped(string(name)) || naming.Matches(string(name), ref) {
+			t.Errorf("%s passes", name)
+		}
+	}
+}
+
 func TestComparingANameAllocatesNothing(t *testing.T) {
 	ref := "secret://" + strings.Repeat("a", 200)
 	name := naming.Name(ref)

@@ -84,6 +84,7 @@ func TestAnswerThatBreaksTheContractDoesNotLeaveThePlugin(t *testing.T) {
 		{"no version", rules.VersionMissing, func(c *careless) { c.m.Version = "" }, get},
 		{"another version", rules.GetVersion, func(c *careless) { c.m.Version = "2" }, get},
 		{"a name that is no text", rules.NameText, func(c *careless) { c.m.Name = "\xff" }, describe},
+		{"a time that does not travel", rules.TimeInvalid, func(c *careless) { c.m.Created = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC) }, describe},
 		{"an expiry that got lost", rules.SetExpiry, func(*careless) {}, set},
 		{"a recovery of another ref", rules.RecoverRef, func(c *careless) { c.m.Ref = "" },
 			func(ctx context.Context, p facade.Plugin) error { _, err := p.Recover(ctx, ref); return err }},
@@ -137,9 +138,9 @@ func TestTextsFromElsewhereAreMadePresentable(t *testing.T) {
 }
 
 // dial speaks to the plugin without a facade, which would not let such requests out.
-func dial(t *testing.T, p *careless) *grpc.ClientConn {
+func dial(t *testing.T, def provider.Definition[*careless]) *grpc.ClientConn {
 	t.Helper()
-	server := pluginmain.NewServer(define(p, provider.Traits{Expiry: true}, provider.Limits{MaxRefBytes: 20}), &telemetry.Telemetry{
+	server := pluginmain.NewServer(def, &telemetry.Telemetry{
 		Logger: slog.New(slog.DiscardHandler), Tracer: tracenoop.NewTracerProvider(),
 	})
 	listener := bufconn.Listen(1 << 16)
@@ -156,7 +157,7 @@ func dial(t *testing.T, p *careless) *grpc.ClientConn {
 
 func TestWhatBreaksTheContractDoesNotReachTheProvider(t *testing.T) {
 	p := careful()
-	conn := dial(t, p)
+	conn := dial(t, define(p, provider.Traits{Expiry: true}, provider.Limits{MaxRefBytes: 20}))
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	if _, err := pb.NewPluginClient(conn).Configure(ctx, &pb.ConfigureRequest{Config: []byte("{}")}); err != nil {
@@ -182,5 +183,17 @@ func TestWhatBreaksTheContractDoesNotReachTheProvider(t *testing.T) {
 				t.Errorf("the provider got %+v", p.set)
 			}
 		})
+	}
+}
+
+func TestDiagnosticThatSaysNothingIsTheProvidersDefect(t *testing.T) {
+	p := careful()
+	def := define(p, provider.Traits{}, provider.Limits{})
+	def.Open = func(context.Context, provider.Environment) (*careless, diag.List) { return p, diag.List{{Path: "Key"}} }
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := pb.NewPluginClient(dial(t, def)).Configure(ctx, &pb.ConfigureRequest{Config: []byte("{}")})
+	if got := wire.FromError(err); got == nil || got.Reason != fault.Internal || !strings.Contains(got.Message, rules.DiagnosticMalformed.Spec()) {
+		t.Errorf("got %v", got)
 	}
 }

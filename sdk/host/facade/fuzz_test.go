@@ -17,6 +17,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
+	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
@@ -26,10 +27,12 @@ import (
 type script struct {
 	grpc.ClientConnInterface
 	info, answer []byte
+	reply        any // the last one
 }
 
 func (w *script) Invoke(_ context.Context, method string, _, reply any, _ ...grpc.CallOption) error {
 	raw := w.answer
+	w.reply = reply
 	if strings.HasSuffix(method, "/GetInfo") {
 		raw = w.info
 	}
@@ -169,6 +172,21 @@ func FuzzInfo(f *testing.F) {
 			t.Fatalf("got %+v", info)
 		}
 	})
+}
+
+func TestValueOfABrokenAnswerIsWiped(t *testing.T) {
+	l := honest()
+	l.get.Value, l.get.Metadata.Version = []byte(canary), ""
+	conn := &script{info: encoded(t, l.info), answer: encoded(t, l.get)}
+	v1, err := facade.OpenV1(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = v1.Get(t.Context(), ref, secret.Current)
+	got := conn.reply.(*pb.GetResponse).GetValue()
+	if !facade.IsViolation(err) || len(got) != len(canary) || strings.Trim(string(got), "\x00") != "" {
+		t.Errorf("%v left %q behind", err, got)
+	}
 }
 
 func TestGetAllocatesOnlyWhatItReturns(t *testing.T) {

@@ -54,7 +54,7 @@ func TestAnswersThatBreakTheContractNeverReachTheCaller(t *testing.T) {
 	result := func(r *pb.CheckResult) func(*liar) {
 		return func(l *liar) { l.check.Results = []*pb.CheckResult{r} }
 	}
-	bad := &timestamppb.Timestamp{Seconds: math.MaxInt64}
+	bad := &timestamppb.Timestamp{Nanos: -1}
 	second := &pb.Metadata{Ref: "secret://b", Name: naming.Name("secret://b"), Version: "2"}
 	cases := []struct {
 		name, call string
@@ -90,6 +90,7 @@ func TestAnswersThatBreakTheContractNeverReachTheCaller(t *testing.T) {
 			}
 		}},
 		{"a time that is none", "Describe", rules.TimeInvalid, func(l *liar) { l.describe.Metadata.Created = bad }},
+		{"a time in the far future", "Describe", rules.TimeInvalid, func(l *liar) { l.describe.Metadata.Created = &timestamppb.Timestamp{Seconds: math.MaxInt64} }},
 		{"an expiry that is none", "Get", rules.TimeInvalid, func(l *liar) { l.get.Metadata.Expires = bad }},
 		{"a change that is none", "List", rules.TimeInvalid, func(l *liar) { l.list.Items[0].Updated = bad }},
 		{"a begin that is none", "Get", rules.TimeInvalid, func(l *liar) { l.get.Metadata.NotBefore = bad }},
