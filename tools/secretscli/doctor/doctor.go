@@ -17,6 +17,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
+	"github.com/identitymesh/identitymesh/sdk/host/supervise"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 )
 
@@ -102,6 +103,7 @@ func Examine(ctx context.Context, c Config) Report {
 	r.add(file(c.Choice))
 	if store := start(ctx, c, &r); store != nil {
 		ask(ctx, store, c.Choice, &r)
+		state(store.Status().Plugin, &r)
 	} else {
 		r.add(Check{Name: "store", Status: Skip, Message: "not tried, because the plugin does not run"})
 	}
@@ -136,7 +138,7 @@ func start(ctx context.Context, c Config, r *Report) Store {
 	status := store.Status().Plugin
 	if err != nil {
 		r.add(Check{Name: "plugin", Status: Fail, Message: err.Error(), Latency: c.Now().Sub(begin),
-			Next: "mend what the message says; with --verbose the plugin's own log lines are shown"})
+			Next: "mend what the message says; with --verbose the plugin's own log lines are shown. Then " + reload})
 		return nil
 	}
 	check := Check{Name: "plugin", Status: OK, Latency: c.Now().Sub(begin),
@@ -151,6 +153,23 @@ func start(ctx context.Context, c Config, r *Report) Store {
 		r.add(Check{Name: "plugin configuration", Status: Warn, Message: w, Next: "correct the key, or remove it"})
 	}
 	return store
+}
+
+// reload is how programs that run get what was mended.
+const reload = "reload the programs that run (SIGHUP, or POST /api/provider/reload of the Admin API)"
+
+// state reports what the questions have made of the plugin.
+func state(status supervise.Status, r *Report) {
+	check := Check{Name: "plugin state", Status: Warn, Message: fmt.Sprintf("%s: %s", status.State, status.Problem)}
+	switch status.State {
+	case supervise.Ready:
+		return
+	case supervise.Degraded:
+		check.Next = "it still serves; tell its author, or replace it by another version and " + reload
+	default:
+		check.Status, check.Next = Fail, "mend what the message says, then "+reload
+	}
+	r.add(check)
 }
 
 func commit(info facade.Info) string {

@@ -105,6 +105,12 @@ func TestExamine(t *testing.T) {
 			"plugin", doctor.Fail, "Quarantined: it crashed", true},
 		"what needs the plugin is skipped then": {func(w *world) { w.store.infoErr = errors.New("Quarantined") },
 			"store", doctor.Skip, "not tried", true},
+		"a plugin that broke the contract is a warning": {func(w *world) {
+			w.store.status.State, w.store.status.Problem = supervise.Degraded, "it broke the contract in Get"
+		}, "plugin state", doctor.Warn, "Degraded: it broke the contract in Get", false},
+		"a plugin that was given up meanwhile fails": {func(w *world) {
+			w.store.status.State, w.store.status.Problem = supervise.Quarantined, "it died 6 times"
+		}, "plugin state", doctor.Fail, "Quarantined: it died 6 times", true},
 		"a plugin that had to be restarted is a warning": {func(w *world) { w.store.status.Restarts = 2 },
 			"plugin", doctor.Warn, "started again 2 times", false},
 		"a warning of the plugin is shown": {func(w *world) { w.store.status.Warnings = []string{"Region: unknown"} },
