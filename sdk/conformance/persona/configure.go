@@ -1,9 +1,14 @@
 package persona
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
 
 	"google.golang.org/grpc"
 
@@ -27,14 +32,14 @@ func setters() []Persona {
 			part: onConfigure(func(_ scene, req *pb.ConfigureRequest, next func() (*pb.ConfigureResponse, error)) (*pb.ConfigureResponse, error) {
 				resp, err := next()
 				for _, d := range resp.GetDiagnostics() {
-					d.Detail = string(req.GetConfig())
+					d.Detail = "got " + tagText(req.GetConfig())
 				}
 				return resp, err
 			})},
 		{Name: "logs-configuration", About: "Logs its configuration.",
 			Breaks: []string{"log-holds-no-value"},
 			part: onConfigure(func(_ scene, req *pb.ConfigureRequest, next func() (*pb.ConfigureResponse, error)) (*pb.ConfigureResponse, error) {
-				fmt.Fprintf(os.Stderr, `{"level":"INFO","msg":"configuring","config":%q}`+"\n", req.GetConfig())
+				slog.New(slog.NewJSONHandler(os.Stderr, nil)).Info("configuring", "config", string(req.GetConfig()))
 				return next()
 			})},
 		{Name: "many-diagnostics", About: "Answers Configure with more diagnostics than there may be.",
@@ -43,6 +48,24 @@ func setters() []Persona {
 					r.Diagnostics = append(r.Diagnostics, &pb.Diagnostic{Severity: pb.Diagnostic_SEVERITY_WARNING, Path: "Folder", Summary: "is odd"})
 				}
 			})}},
+		{Name: "takes-any-configuration", About: "Accepts a configuration that is no object.",
+			Breaks: []string{"configure-refuses-what-is-no-object"},
+			part: onConfigure(func(_ scene, req *pb.ConfigureRequest, next func() (*pb.ConfigureResponse, error)) (*pb.ConfigureResponse, error) {
+				if c := bytes.TrimSpace(req.GetConfig()); !bytes.HasPrefix(c, []byte("{")) {
+					return &pb.ConfigureResponse{}, nil
+				}
+				return next()
+			})},
+		{Name: "dies-of-nonsense", About: "Ends its process when its configuration is not UTF-8.",
+			Breaks: []string{"configure-refuses-what-is-no-object"},
+			part: onConfigure(func(_ scene, req *pb.ConfigureRequest, next func() (*pb.ConfigureResponse, error)) (*pb.ConfigureResponse, error) {
+				if !utf8.Valid(req.GetConfig()) {
+					os.Exit(11)
+				}
+				return next()
+			})},
+		{Name: "unconfigures", About: "Is not configured any more once a second configuration was refused.",
+			Breaks: []string{"configure-again-replaces-or-changes-nothing"}, part: unconfigures()},
 		{Name: "unconfigured", About: "Fails calls before Configure as a defect.",
 			Breaks: []string{"unconfigured-plugin-says-so"},
 			part:   refusedFor(fault.ConfigInvalid, fault.New(fault.Internal, fault.SourcePlugin, "nil pointer"))},
@@ -51,7 +74,7 @@ func setters() []Persona {
 			part: part{call: on(func(s scene, _ *pb.CheckRequest, next func() (*pb.CheckResponse, error)) (*pb.CheckResponse, error) {
 				resp, err := next()
 				if err == nil {
-					_, _ = s.set("secret://persona/probe", []byte("probe"))
+					_, _ = s.set(fmt.Sprint("secret://persona/probe-", time.Now().UnixNano()), []byte("probe"))
 				}
 				return resp, err
 			})}},
@@ -62,6 +85,26 @@ func setters() []Persona {
 				}
 			})}},
 	}
+}
+
+// unconfigures refuses every call after a Configure that failed.
+func unconfigures() part {
+	var refused atomic.Bool
+	return part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+		switch req.(type) {
+		case *pb.ConfigureRequest:
+			resp, err := handle(ctx, req)
+			list, _ := resp.(*pb.ConfigureResponse)
+			refused.Store(len(list.GetDiagnostics()) > 0)
+			return resp, err
+		case *pb.GetInfoRequest, *pb.DrainRequest:
+		default:
+			if refused.Load() {
+				return nil, fault.New(fault.ConfigInvalid, fault.SourceHost, "the plugin has not been configured")
+			}
+		}
+		return handle(ctx, req)
+	}}
 }
 
 // refusedFor replaces the outcomes of one reason.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,27 +23,41 @@ func folderOf(config []byte) string {
 	return c.Folder
 }
 
-// forgetful keeps everything in a folder of its process only.
+// forgetful notes which process stored what, and removes what the dead ones did.
 func forgetful() part {
-	return part{define: func(d *provider.Definition[*filestore.Store]) {
-		d.Open = func(ctx context.Context, env provider.Environment) (*filestore.Store, diag.List) {
-			if folder := folderOf(env.Config); filepath.IsAbs(folder) {
-				folder = filepath.Join(folder, fmt.Sprint("process-", os.Getpid()))
-				_ = os.MkdirAll(folder, 0o700)
-				env.Config, _ = json.Marshal(map[string]string{"Folder": folder})
-			}
-			return filestore.Open(ctx, env)
-		}
-	}}
-}
-
-// halfWritten makes of each write one that takes a while, with half a secret in
-// the store meanwhile.
-func halfWritten() part {
 	var folder atomic.Value
 	p := onSet(func(_ scene, _ *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
 		resp, err := next()
-		if err != nil {
+		if at, _ := folder.Load().(string); err == nil {
+			m := resp.GetMetadata()
+			_ = os.WriteFile(filepath.Join(at, fmt.Sprintf(".by-%d-%s-%s", os.Getpid(), m.GetName(), m.GetVersion())), nil, 0o600)
+		}
+		return resp, err
+	})
+	p.define = func(d *provider.Definition[*filestore.Store]) {
+		d.Open = func(ctx context.Context, env provider.Environment) (*filestore.Store, diag.List) {
+			at := folderOf(env.Config)
+			folder.Store(at)
+			notes, _ := filepath.Glob(filepath.Join(at, ".by-*"))
+			for _, note := range notes {
+				parts := strings.SplitN(filepath.Base(note), "-", 5) // .by-PID-im-HASH-NUMBER-RANDOM
+				if len(parts) == 5 && !runs(parts[1]) {
+					_, _ = os.Remove(filepath.Join(at, parts[2]+"-"+parts[3], parts[4])), os.Remove(note)
+				}
+			}
+			return filestore.Open(ctx, env)
+		}
+	}
+	return p
+}
+
+// halfWritten makes of each large write one that takes a while, with half a secret in
+// the store meanwhile.
+func halfWritten() part {
+	var folder atomic.Value
+	p := onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
+		resp, err := next()
+		if err != nil || len(req.GetValue()) < 100<<10 {
 			return resp, err
 		}
 		at, _ := folder.Load().(string)

@@ -3,7 +3,6 @@ package persona
 import (
 	"context"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 
-	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/fault/wire"
 	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
 )
 
@@ -53,31 +52,47 @@ func failers() []Persona {
 				return with(codes.Unknown, s.Message(), f)
 			})},
 		{Name: "wordless", About: "Fails without a word.",
-			Breaks: []string{"message-keeps-the-words-of-the-backend"},
+			Breaks: []string{"message-keeps-the-words-of-the-backend", "refusal-names-what-to-do"},
 			part: refused(func(s *status.Status, f *pb.Fault) *status.Status {
 				f.Message = ""
 				return with(s.Code(), "", f)
 			})},
 		{Name: "untyped", About: "Fails every call in the same words, without a reason.",
-			Breaks: []string{"get-of-an-absent-secret-is-not-found", "describe-of-an-absent-secret-is-not-found"},
 			part: refused(func(*status.Status, *pb.Fault) *status.Status {
 				return status.New(codes.Unknown, "an error occurred")
 			})},
 		{Name: "quotes-value", About: "Quotes the value in the text of a Set that it refuses.",
 			Breaks: []string{"error-holds-no-value"},
 			part: onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
-				quote := string(req.GetValue()[:min(len(req.GetValue()), 1000)])
+				quote := tagText(req.GetValue())
 				resp, err := next()
-				if r := reasonOf(err); err != nil {
-					err = fault.New(r, fault.SourceConfig, "cannot store "+strings.ToValidUTF8(quote, "?"))
+				if f := wire.FromError(err); f != nil {
+					f.Message += ": " + quote
+					err = f
 				}
 				return resp, err
+			})},
+		{Name: "blames-itself", About: "Says that it is itself away when its store is.",
+			Breaks: []string{"unreachable-backend-has-the-source-backend"},
+			part: refused(func(s *status.Status, f *pb.Fault) *status.Status {
+				if f.Source == pb.Source_SOURCE_BACKEND {
+					f.Source = pb.Source_SOURCE_PLUGIN
+				}
+				return with(s.Code(), s.Message(), f)
 			})},
 		{Name: "no-deadline", About: "Serves calls without a deadline.",
 			Breaks: []string{"every-call-has-a-deadline"},
 			part: part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 				ctx, cancel := context.WithTimeout(ctx, time.Hour)
 				defer cancel()
+				return handle(ctx, req)
+			}}},
+		{Name: "dies-without-deadline", About: "Ends its process when a call has no deadline.",
+			Breaks: []string{"every-call-has-a-deadline", "defect-ends-the-call-and-not-the-process"},
+			part: part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+				if _, has := ctx.Deadline(); !has {
+					os.Exit(12)
+				}
 				return handle(ctx, req)
 			}}},
 		{Name: "one-at-a-time", About: "Serves one call after the other, and takes a while for each.",
@@ -89,14 +104,22 @@ func failers() []Persona {
 				}
 				return next()
 			})}},
-		{Name: "panics", About: "Ends its process with a panic when a ref holds what paths go upwards with.",
-			Breaks: []string{"defect-ends-the-call-and-not-the-process"},
-			part: part{call: on(func(_ scene, req *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
-				if hostile(req.GetRef()) {
-					os.Exit(2)
+		{Name: "outlasts-deadlines", About: "Answers reads with a short deadline seconds after it has passed.",
+			Breaks: []string{"plugin-gives-up-with-its-caller"},
+			part: part{call: on(func(s scene, _ *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
+				if end, has := s.Deadline(); has && time.Until(end) < 500*time.Millisecond {
+					time.Sleep(5 * time.Second)
 				}
 				return next()
 			})}},
+		{Name: "small-messages", About: "Takes messages of up to 1 MiB and a little more.",
+			Breaks: []string{"messages-are-within-four-mebibytes"},
+			part: part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+				if m, ok := req.(proto.Message); ok && proto.Size(m) > 2<<20 {
+					return nil, status.Error(codes.ResourceExhausted, "received message larger than max")
+				}
+				return handle(ctx, req)
+			}}},
 	}
 }
 

@@ -30,11 +30,11 @@ func giants() []Persona {
 	return []Persona{
 		{Name: "huge-info", About: "Answers GetInfo with 64 MiB.", part: bare(giant{info: true})},
 		{Name: "huge-get", About: "Answers Get with 64 MiB.",
-			Breaks: []string{"messages-are-within-four-mebibytes"}, part: bare(giant{get: true})},
+			part: bare(giant{get: true})},
 		{Name: "huge-list", About: "Answers List with 64 MiB.",
-			Breaks: []string{"messages-are-within-four-mebibytes"}, part: bare(giant{list: true})},
+			part: bare(giant{list: true})},
 		{Name: "inflating", About: "Answers Get with 64 MiB that travel as a few kilobytes.",
-			Breaks: []string{"messages-are-within-four-mebibytes"}, part: bare(giant{get: true, squeezed: true})},
+			part: bare(giant{get: true, squeezed: true})},
 		{Name: "huge-error", About: "Fails Get with a text of 1 MiB.", part: bare(giant{fail: true})},
 	}
 }

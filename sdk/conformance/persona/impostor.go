@@ -1,8 +1,6 @@
 package persona
 
 import (
-	"context"
-	"net"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -20,9 +18,12 @@ import (
 func info(alter func(*pb.GetInfoResponse)) part {
 	return part{call: on(func(_ scene, _ *pb.GetInfoRequest, next func() (*pb.GetInfoResponse, error)) (*pb.GetInfoResponse, error) {
 		got, err := next()
+		if err != nil {
+			return nil, err
+		}
 		got = proto.CloneOf(got) // the good plugin has but one
 		alter(got)
-		return got, err
+		return got, nil
 	})}
 }
 
@@ -41,11 +42,14 @@ func impostors() []Persona {
 		{Name: "wrong-version", About: "Has another version than the one that is pinned.",
 			part: define(func(d *provider.Definition[*filestore.Store]) { d.Version = "6.6.6" })},
 		{Name: "nonsense-version", About: "Has a version that is none.",
-			part: info(func(i *pb.GetInfoResponse) { i.Version = "latest" })},
+			Breaks: []string{"getinfo-is-well-formed"},
+			part:   info(func(i *pb.GetInfoResponse) { i.Version = "latest" })},
 		{Name: "nonsense-name", About: "Has a name of two lines.",
-			part: info(func(i *pb.GetInfoResponse) { i.Name = "per\nsona" })},
+			Breaks: []string{"getinfo-is-well-formed"},
+			part:   info(func(i *pb.GetInfoResponse) { i.Name = "per\nsona" })},
 		{Name: "boastful-limits", About: "Takes values that are larger than the contract allows.",
-			part: info(func(i *pb.GetInfoResponse) { i.Limits.MaxValueBytes = 1 << 30 })},
+			Breaks: []string{"getinfo-is-well-formed"},
+			part:   info(func(i *pb.GetInfoResponse) { i.Limits.MaxValueBytes = 1 << 30 })},
 		{Name: "version-changes", About: "Gives another version each time it is asked.",
 			Breaks: []string{"getinfo-needs-no-configuration"}, part: versionChanges()},
 		{Name: "fears-the-future", About: "Fails when the host speaks a newer minor of the contract.",
@@ -72,13 +76,8 @@ func impostors() []Persona {
 			})}},
 		{Name: "waits-for-network", About: "Connects to its store during Configure, and waits for it.",
 			Breaks: []string{"configure-does-not-wait-for-the-network"},
-			part: part{call: on(func(s scene, _ *pb.ConfigureRequest, next func() (*pb.ConfigureResponse, error)) (*pb.ConfigureResponse, error) {
-				// A host of TEST-NET-1, which answers nobody (RFC 5737).
-				ctx, cancel := context.WithTimeout(s, 2*time.Second)
-				defer cancel()
-				if conn, err := new(net.Dialer).DialContext(ctx, "tcp", "192.0.2.1:443"); err == nil {
-					_ = conn.Close()
-				}
+			part: part{call: on(func(_ scene, _ *pb.ConfigureRequest, next func() (*pb.ConfigureResponse, error)) (*pb.ConfigureResponse, error) {
+				phone(time.Second)
 				return next()
 			})}},
 	}

@@ -3,6 +3,7 @@ package persona
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,15 +33,27 @@ func listers() []Persona {
 				}
 				return resp, err
 			})}},
-		{Name: "long-token", About: "Answers List with a token of 5 KiB.",
+		{Name: "long-token", About: "Answers List with tokens of 5 KiB.",
 			Breaks: []string{"list-token-is-short-text"},
-			part: listed(func(r *pb.ListResponse) {
-				if r.NextPageToken != "" {
-					r.NextPageToken = strings.Repeat("t", 5<<10)
+			part: part{call: on(func(_ scene, req *pb.ListRequest, next func() (*pb.ListResponse, error)) (*pb.ListResponse, error) {
+				req.PageToken = strings.TrimRight(req.GetPageToken(), " ")
+				resp, err := next()
+				if resp.GetNextPageToken() != "" {
+					resp.NextPageToken += strings.Repeat(" ", 5<<10)
 				}
-			})},
+				return resp, err
+			})}},
+		{Name: "fears-tokens", About: "Takes a token that it never gave out for a request that is wrong.",
+			Breaks: []string{"list-takes-no-harm-from-a-foreign-token"},
+			part: part{call: on(func(_ scene, req *pb.ListRequest, next func() (*pb.ListResponse, error)) (*pb.ListResponse, error) {
+				resp, err := next()
+				if req.GetPageToken() != "" && reasonOf(err) == fault.Internal {
+					err = fault.New(fault.AuthFailed, fault.SourceConfig, "who are you?")
+				}
+				return resp, err
+			})}},
 		{Name: "same-page", About: "Answers List with the token of the page itself.",
-			Breaks: []string{"list-token-is-not-that-of-its-own-page"},
+			Breaks: []string{"list-token-is-not-that-of-its-own-page", "list-holds-each-secret-at-least-once"},
 			part: part{call: on(func(_ scene, req *pb.ListRequest, next func() (*pb.ListResponse, error)) (*pb.ListResponse, error) {
 				resp, err := next()
 				if err == nil && req.GetPageToken() != "" {
@@ -57,7 +70,7 @@ func listers() []Persona {
 			Breaks: []string{"list-complete-proves-every-secret"},
 			part:   info(func(i *pb.GetInfoResponse) { claims(i, pb.Capability_CAPABILITY_LIST_COMPLETE) })},
 		{Name: "leaves-out", About: "Leaves a secret out of a listing that it calls complete.",
-			Breaks: []string{"list-holds-each-secret-at-least-once", "list-complete-proves-every-secret"},
+			Breaks: []string{"list-holds-each-secret-at-least-once"},
 			part: listed(func(r *pb.ListResponse) {
 				if n := len(r.Items); n > 0 && r.NextPageToken == "" {
 					r.Items = r.Items[:n-1]
@@ -70,6 +83,32 @@ func listers() []Persona {
 					m.Version = ""
 				}
 			})},
+		{Name: "hides-versions", About: "Leaves the oldest version out of their list.",
+			Breaks: []string{"listversions-holds-each-version"},
+			part: part{call: answer(func(r *pb.ListVersionsResponse) {
+				if n := len(r.Items); n > 1 && r.NextPageToken == "" {
+					r.Items = r.Items[:n-1]
+				}
+			})}},
+		{Name: "oldest-first", About: "Lists versions with the oldest first.",
+			Breaks: []string{"listversions-begins-with-the-newest"},
+			part:   part{call: answer(func(r *pb.ListVersionsResponse) { slices.Reverse(r.Items) })}},
+		{Name: "empty-history", About: "Answers ListVersions of an absent secret with an empty page.",
+			Breaks: []string{"listversions-of-an-absent-secret-is-not-found"},
+			part: part{call: on(func(_ scene, _ *pb.ListVersionsRequest, next func() (*pb.ListVersionsResponse, error)) (*pb.ListVersionsResponse, error) {
+				resp, err := next()
+				if reasonOf(err) == fault.NotFound {
+					return &pb.ListVersionsResponse{}, nil
+				}
+				return resp, err
+			})}},
+		{Name: "versions-with-long-tags", About: "Lists versions with a tag of 600 bytes.",
+			Breaks: []string{"metadata-is-short-text"},
+			part: part{call: answer(func(r *pb.ListVersionsResponse) {
+				for _, m := range r.Items {
+					m.Tags = map[string]string{"note": strings.Repeat("n", 600)}
+				}
+			})}},
 		{Name: "versions-of-another", About: "Answers ListVersions with versions of another ref.",
 			Breaks: []string{"listversions-items-have-the-ref-that-was-asked"},
 			part: part{call: answer(func(r *pb.ListVersionsResponse) {

@@ -1,8 +1,8 @@
 package persona
 
 import (
-	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -38,10 +38,19 @@ func talkers() []Persona {
 			part: part{configured: func(s *stage) {
 				_, _ = io.WriteString(s.stderr, time.Now().Format(time.DateTime)+" INFO configured, all is well\n")
 			}}},
+		{Name: "leaves-values", About: "Writes what it stores into a temporary file first, and leaves that there.",
+			Breaks: []string{"value-stays-where-it-belongs"},
+			part: onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
+				if f, err := os.CreateTemp("", "set"); err == nil {
+					_, _ = f.Write(req.GetValue())
+					_ = f.Close()
+				}
+				return next()
+			})},
 		{Name: "logs-values", About: "Logs the value that Set stores.",
 			Breaks: []string{"log-holds-no-value"},
 			part: part{call: on(func(_ scene, req *pb.SetRequest, next func() (*pb.SetResponse, error)) (*pb.SetResponse, error) {
-				fmt.Fprintf(os.Stderr, `{"level":"INFO","msg":"storing","value":%q}`+"\n", req.GetValue())
+				slog.New(slog.NewJSONHandler(os.Stderr, nil)).Info("storing", "value", string(req.GetValue()))
 				return next()
 			})}},
 	}

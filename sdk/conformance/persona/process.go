@@ -95,7 +95,6 @@ func clingers() []Persona {
 				return next()
 			})}},
 		{Name: "forks-children", About: "Forks children that hold its pipes open and outlive it.",
-			Breaks: []string{"plugin-leaves-no-process-behind"},
 			part: part{configured: func(s *stage) {
 				for range 3 {
 					s.spawn(childSleeps, false)

@@ -2,11 +2,12 @@ package persona
 
 import (
 	"bytes"
-	"encoding/hex"
+	"context"
 	"strings"
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -41,9 +42,13 @@ func misreaders() []Persona {
 					r.Metadata.Tags[strings.Repeat("t", n+1)] = "x"
 				}
 			})},
-		{Name: "impossible-times", About: "Answers with times that no calendar has; a host takes them as not known.",
+		{Name: "impossible-times", About: "Answers with times that no calendar has.",
+			Breaks: []string{"times-are-valid"},
+			part:   everyMetadata(func(m *pb.Metadata) { m.Created = &timestamppb.Timestamp{Seconds: 1 << 62, Nanos: -1} })},
+		{Name: "describes-otherwise", About: "Tells another time of creation in Describe than in Get.",
+			Breaks: []string{"describe-tells-what-get-tells"},
 			part: described(func(r *pb.DescribeResponse) {
-				r.Metadata.Created = &timestamppb.Timestamp{Seconds: 1 << 62, Nanos: -1}
+				r.Metadata.Created = timestamppb.New(r.Metadata.GetCreated().AsTime().Add(-time.Hour))
 			})},
 		{Name: "no-empty-value", About: "Leaves the value out of its answer when it has no bytes.",
 			Breaks: []string{"get-value-is-present-even-when-empty"},
@@ -52,9 +57,13 @@ func misreaders() []Persona {
 					r.Value = nil
 				}
 			})},
-		{Name: "too-much", About: "Answers Get with a value of a byte more than 1 MiB.",
-			Breaks: []string{"get-value-is-within-the-limit"},
-			part:   got(func(r *pb.GetResponse) { r.Value = make([]byte, contract.MaxValueBytes+1) })},
+		{Name: "too-much", About: "Answers Get of a large value with a byte more than 1 MiB.",
+			Breaks: []string{"get-value-is-within-the-limit", "set-never-cuts-a-value"},
+			part: got(func(r *pb.GetResponse) {
+				if len(r.Value) > contract.MaxValueBytes/2 {
+					r.Value = append(r.Value, make([]byte, contract.MaxValueBytes+1-len(r.Value))...)
+				}
+			})},
 		{Name: "cuts-at-zero", About: "Cuts values at their first zero byte.",
 			Breaks: []string{"get-returns-the-bytes-that-were-set"},
 			part: got(func(r *pb.GetResponse) {
@@ -73,7 +82,7 @@ func misreaders() []Persona {
 				}
 			})},
 		{Name: "any-version", About: "Answers Get of an older version with the newest.",
-			Breaks: []string{"get-returns-the-version-that-was-asked"},
+			Breaks: []string{"get-returns-the-version-that-was-asked", "version-keeps-its-value"},
 			part: part{call: on(func(_ scene, req *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
 				asked := req.GetVersion()
 				resp, err := next()
@@ -84,7 +93,7 @@ func misreaders() []Persona {
 				return resp, err
 			})}},
 		{Name: "right-version-wrong-value", About: "Answers Get of an older version with the newest value under the older version.",
-			Breaks: []string{"get-returns-the-version-that-was-asked"},
+			Breaks: []string{"version-keeps-its-value"},
 			part: part{call: on(func(s scene, req *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
 				resp, err := next()
 				if err == nil && req.GetVersion() != "" {
@@ -94,21 +103,32 @@ func misreaders() []Persona {
 				}
 				return resp, err
 			})}},
-		{Name: "first-version", About: "Answers Get of the newest version with the first.",
-			Breaks: []string{"get-of-no-version-returns-the-newest", "set-is-seen-by-the-next-get"}, part: firstVersion()},
+		{Name: "falls-back", About: "Answers Get with the version before when the newest has expired.",
+			Breaks: []string{"get-of-no-version-returns-the-newest"},
+			part: part{call: on(func(s scene, req *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
+				resp, err := next()
+				if e := resp.GetMetadata().GetExpires(); err == nil && req.GetVersion() == "" && e != nil && e.AsTime().Before(time.Now()) {
+					if all := s.versions(req.GetRef()); len(all) > 1 {
+						return s.get(req.GetRef(), all[1].GetVersion())
+					}
+				}
+				return resp, err
+			})}},
 		{Name: "caches", About: "Answers a second Get from memory.",
 			Breaks: []string{"get-is-never-answered-from-a-cache"}, part: caches()},
-		{Name: "empty-for-absent", About: "Answers Get of an absent secret with an empty value.",
+		{Name: "empty-for-absent", About: "Answers Get of a version of an absent secret with an empty value.",
 			Breaks: []string{"get-of-an-absent-secret-is-not-found"},
-			part: part{call: on(func(_ scene, req *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
+			part: part{call: on(func(s scene, req *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
 				resp, err := next()
-				if reasonOf(err) == fault.NotFound && req.GetVersion() == "" {
-					return &pb.GetResponse{Metadata: madeUp(req.GetRef()), Value: []byte{}}, nil
+				if _, absent := s.describe(req.GetRef()); req.GetVersion() != "" && fault.Of(absent) == fault.NotFound && reasonOf(err) == fault.NotFound {
+					m := madeUp(req.GetRef())
+					m.Version = req.GetVersion()
+					return &pb.GetResponse{Metadata: m, Value: []byte{}}, nil
 				}
 				return resp, err
 			})}},
 		{Name: "describes-absent", About: "Answers Describe of an absent secret with an empty answer.",
-			Breaks: []string{"describe-of-an-absent-secret-is-not-found"},
+			Breaks: []string{"describe-of-an-absent-secret-is-not-found", "metadata-is-present"},
 			part: part{call: on(func(_ scene, _ *pb.DescribeRequest, next func() (*pb.DescribeResponse, error)) (*pb.DescribeResponse, error) {
 				resp, err := next()
 				if reasonOf(err) == fault.NotFound {
@@ -125,51 +145,48 @@ func misreaders() []Persona {
 				}
 				return resp, err
 			})}},
-		{Name: "copies-value", About: "Puts the value of a secret into a tag.",
+		{Name: "copies-value", About: "Puts values into a tag of their versions.",
 			Breaks: []string{"metadata-holds-no-value"},
-			part: part{call: on(func(s scene, req *pb.DescribeRequest, next func() (*pb.DescribeResponse, error)) (*pb.DescribeResponse, error) {
+			part: part{call: on(func(s scene, _ *pb.ListVersionsRequest, next func() (*pb.ListVersionsResponse, error)) (*pb.ListVersionsResponse, error) {
 				resp, err := next()
-				if err == nil {
-					if got, err := s.get(req.GetRef(), ""); err == nil && len(got.Value) > 0 && len(got.Value) <= contract.MaxTagBytes/2 {
-						resp.Metadata.Tags = map[string]string{"hint": strings.ToValidUTF8(string(got.Value), hex.EncodeToString(got.Value[:1]))}
+				for _, m := range resp.GetItems() {
+					if got, err := s.get(m.GetRef(), m.GetVersion()); err == nil {
+						m.Tags = map[string]string{"hint": tagText(got.Value)}
 					}
 				}
 				return resp, err
 			})}},
 		{Name: "own-names", About: "Names the secrets in its store by a rule of its own.",
 			Breaks: []string{"name-is-the-hash-of-the-ref"},
-			part:   described(func(r *pb.DescribeResponse) { r.Metadata.Name = "x" + r.Metadata.Name[1:] })},
+			part:   everyMetadata(func(m *pb.Metadata) { m.Name = "x" + m.Name[1:] })},
 	}
+}
+
+// everyMetadata alters what is told of single secrets.
+func everyMetadata(alter func(*pb.Metadata)) part {
+	return part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+		resp, err := handle(ctx, req)
+		if one, ok := resp.(interface{ GetMetadata() *pb.Metadata }); ok && err == nil && one.GetMetadata() != nil {
+			alter(one.GetMetadata())
+		}
+		return resp, err
+	}}
+}
+
+// tagText makes of a value what a tag can hold.
+func tagText(value []byte) string {
+	text := strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f {
+			return '?'
+		}
+		return r
+	}, string(value))
+	return text[:min(len(text), contract.MaxTagBytes)]
 }
 
 // madeUp is the metadata of a secret that does not exist.
 func madeUp(ref string) *pb.Metadata {
 	return &pb.Metadata{Ref: ref, Name: naming.Name(ref), Version: "1"}
-}
-
-// firstVersion remembers the first version of each secret that is set.
-func firstVersion() part {
-	var mu sync.Mutex
-	first := map[string]string{}
-	note := on(func(_ scene, req *pb.SetRequest, next func() (*pb.SetResponse, error)) (*pb.SetResponse, error) {
-		resp, err := next()
-		mu.Lock()
-		defer mu.Unlock()
-		if err == nil && first[req.GetRef()] == "" {
-			first[req.GetRef()] = resp.GetMetadata().GetVersion()
-		}
-		return resp, err
-	})
-	serve := on(func(s scene, req *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
-		mu.Lock()
-		version := first[req.GetRef()]
-		mu.Unlock()
-		if resp, err := s.get(req.GetRef(), version); err == nil && req.GetVersion() == "" {
-			return resp, nil
-		}
-		return next()
-	})
-	return part{call: both(note, serve)}
 }
 
 // caches keeps what Get answered, as long as this process changes nothing itself.

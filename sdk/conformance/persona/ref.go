@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/identitymesh/identitymesh/sdk/fault"
 	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
 	"github.com/identitymesh/identitymesh/sdk/naming"
 	"github.com/identitymesh/identitymesh/sdk/secret"
@@ -18,7 +19,7 @@ import (
 
 // mangler are the plugins that change the refs they are given.
 func mangler() []Persona {
-	rule := []string{"ref-is-checked-and-never-changed"}
+	rule := []string{"refs-are-the-same-only-when-their-bytes-are"}
 	return []Persona{
 		{Name: "trims-refs", About: "Takes spaces from the ends of refs.", Breaks: rule, part: mangle(strings.TrimSpace)},
 		{Name: "folds-refs", About: "Takes refs that differ in case for the same.", Breaks: rule, part: mangle(strings.ToLower)},
@@ -29,7 +30,16 @@ func mangler() []Persona {
 				scheme, path, _ := strings.Cut(ref, "://")
 				return scheme + "://" + strings.NewReplacer("//", "/", "/./", "/").Replace(path)
 			})},
-		{Name: "takes-any-ref", About: "Stores under refs that are none.", Breaks: rule,
+		{Name: "short-refs", About: "Refuses refs of more than 1,000 bytes, and does not say so in its limits.",
+			Breaks: []string{"longest-ref-is-taken"},
+			part: part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+				if r, ok := req.(interface{ GetRef() string }); ok && len(r.GetRef()) > 1000 {
+					return nil, fault.New(fault.InvalidRef, fault.SourceConfig, "the ref is longer than 1000 bytes")
+				}
+				return handle(ctx, req)
+			}}},
+		{Name: "takes-any-ref", About: "Stores under refs that are none.",
+			Breaks: []string{"ref-is-checked-and-never-changed"},
 			part: mangle(func(ref string) string {
 				if _, err := secret.ParseRef(ref); err == nil {
 					return ref

@@ -25,7 +25,7 @@ func removers() []Persona {
 	}
 	return []Persona{
 		{Name: "forgets", About: "Loses with its process what it stored.",
-			Breaks: []string{"set-is-seen-by-the-next-get"}, part: forgetful()},
+			Breaks: []string{"set-outlives-the-process", "end-at-any-moment-corrupts-nothing"}, part: forgetful()},
 		{Name: "deletes-nothing", About: "Answers Delete of an absent secret with success.",
 			Breaks: []string{"delete-of-an-absent-secret-is-not-found"},
 			part: onDelete(func(_ scene, _ *pb.DeleteRequest, next func() (*pb.DeleteResponse, error)) (*pb.DeleteResponse, error) {
@@ -70,6 +70,17 @@ func removers() []Persona {
 				}
 				return resp, err
 			})}},
+		{Name: "recovers-living", About: "Answers Recover of a secret that is there with success.",
+			Breaks: []string{"recover-needs-a-deleted-secret", "repeated-write-does-no-harm"},
+			part: part{call: on(func(s scene, req *pb.RecoverRequest, next func() (*pb.RecoverResponse, error)) (*pb.RecoverResponse, error) {
+				resp, err := next()
+				if reasonOf(err) == fault.AlreadyExists {
+					if m, err := s.describe(req.GetRef()); err == nil {
+						return &pb.RecoverResponse{Metadata: m.GetMetadata()}, nil
+					}
+				}
+				return resp, err
+			})}},
 		{Name: "purges-living", About: "Purges a secret that was not deleted.",
 			Breaks: []string{"purge-never-removes-a-living-secret"},
 			part: onPurge(func(s scene, req *pb.PurgeRequest, next func() (*pb.PurgeResponse, error)) (*pb.PurgeResponse, error) {
@@ -83,8 +94,12 @@ func removers() []Persona {
 				return &pb.PurgeResponse{}, s.purge(req.GetRef())
 			})},
 		{Name: "purges-nothing", About: "Answers Purge and keeps what it should remove.",
-			part: onPurge(func(_ scene, _ *pb.PurgeRequest, next func() (*pb.PurgeResponse, error)) (*pb.PurgeResponse, error) {
-				return &pb.PurgeResponse{}, nil
+			Breaks: []string{"purged-secret-is-gone", "repeated-write-does-no-harm"},
+			part: onPurge(func(s scene, req *pb.PurgeRequest, next func() (*pb.PurgeResponse, error)) (*pb.PurgeResponse, error) {
+				if _, err := s.describe(req.GetRef()); fault.Of(err) == fault.Deleted {
+					return &pb.PurgeResponse{}, nil
+				}
+				return next()
 			})},
 	}
 }

@@ -28,6 +28,15 @@ func (s scene) describe(ref string) (*pb.DescribeResponse, error) {
 	return s.good.(pb.SecretMetadataServer).Describe(s, &pb.DescribeRequest{Ref: ref})
 }
 
+// versions returns up to 100 versions, the newest first.
+func (s scene) versions(ref string) []*pb.Metadata {
+	page, err := s.good.(pb.SecretMetadataServer).ListVersions(s, &pb.ListVersionsRequest{Ref: ref, PageSize: 100})
+	if err != nil {
+		return nil
+	}
+	return page.GetItems()
+}
+
 func (s scene) set(ref string, value []byte) (*pb.SetResponse, error) {
 	return s.good.(pb.SecretWriteServer).Set(s, &pb.SetRequest{Ref: ref, Value: append([]byte{}, value...)})
 }

@@ -1,8 +1,11 @@
 package persona
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -45,7 +48,42 @@ func starters() []Persona {
 		{Name: "socket-elsewhere", About: "Listens outside of the folder that its host gave it.",
 			Breaks: []string{"socket-is-in-the-folder-of-the-host"},
 			part:   part{door: func(d *door) { d.folder = os.TempDir() }}},
+		{Name: "second-door", About: "Listens at a port beside its socket.",
+			Breaks: []string{"socket-is-in-the-folder-of-the-host"},
+			part:   part{first: func(*stage) { _, _ = net.Listen("tcp", "127.0.0.1:0") }}},
+		{Name: "newest-major", About: "Chooses the newest major that it is offered, whatever it speaks.",
+			Breaks: []string{"protocol-version-is-one-that-the-host-offers"},
+			part: part{door: func(d *door) {
+				for _, offered := range strings.Split(os.Getenv("PLUGIN_PROTOCOL_VERSIONS"), ",") {
+					if n, err := strconv.Atoi(offered); err == nil {
+						d.major = max(d.major, n)
+					}
+				}
+			}}},
+		{Name: "connects-early", About: "Connects to its store before it knows which.",
+			Breaks: []string{"starting-touches-no-store", "configure-does-not-wait-for-the-network"},
+			part:   part{first: func(*stage) { go phone(3 * time.Second) }}},
 		{Name: "runs-by-hand", About: "Starts without the cookie of a host as with it.",
 			Breaks: []string{"without-the-cookie-the-plugin-explains-itself"}, part: part{shameless: true}},
 	}
+}
+
+// phone holds a connection for a while, as to a store that is slow, and tries one
+// that nobody answers: a host of TEST-NET-1 (RFC 5737).
+func phone(d time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), d)
+	defer cancel()
+	if l, err := net.Listen("tcp", "127.0.0.1:0"); err == nil {
+		if conn, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			defer conn.Close()
+			if other, err := l.Accept(); err == nil { // or closing would end it
+				defer other.Close()
+			}
+		}
+		_ = l.Close()
+	}
+	if conn, err := new(net.Dialer).DialContext(ctx, "tcp", "192.0.2.1:443"); err == nil {
+		_ = conn.Close()
+	}
+	<-ctx.Done()
 }

@@ -3,6 +3,7 @@ package persona
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -16,3 +17,9 @@ func freeze() {
 
 // goAway gives the child a session, and so a process group, of its own.
 func goAway(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} }
+
+// runs reports whether a process has that number.
+func runs(pid string) bool {
+	n, err := strconv.Atoi(pid)
+	return err == nil && syscall.Kill(n, 0) == nil
+}

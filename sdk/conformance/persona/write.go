@@ -1,6 +1,7 @@
 package persona
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
@@ -36,10 +38,10 @@ func writers() []Persona {
 				}
 				return next()
 			})},
-		{Name: "cuts-long", About: "Stores the first 32 KiB of longer values.",
+		{Name: "cuts-long", About: "Stores the first 512 KiB of longer values.",
 			Breaks: []string{"set-never-cuts-a-value"},
 			part: onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
-				req.Value = req.Value[:min(len(req.Value), 32<<10)]
+				req.Value = req.Value[:min(len(req.Value), 512<<10)]
 				return next()
 			})},
 		{Name: "takes-too-much", About: "Says that it stores 64 KiB at most and takes more.",
@@ -58,7 +60,7 @@ func writers() []Persona {
 		{Name: "sets-another", About: "Answers Set with the metadata of another ref.",
 			part: part{call: answer(func(r *pb.SetResponse) { r.Metadata.Ref += "/other" })}},
 		{Name: "ignores-expected", About: "Sets whatever version is there.",
-			Breaks: []string{"set-compares-and-writes-in-one-step"},
+			Breaks: []string{"set-honours-the-expected-version", "set-compares-and-writes-in-one-step"},
 			part: onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
 				req.ExpectedVersion = nil
 				return next()
@@ -76,32 +78,83 @@ func writers() []Persona {
 			})},
 		{Name: "mixes-writers", About: "Stores a half each of two values that are set at the same time.",
 			Breaks: []string{"concurrent-sets-are-applied-whole"}, part: mixesWriters()},
-		{Name: "set-is-late", About: "Answers Set and stores the value a second later.",
-			Breaks: []string{"set-is-seen-by-the-next-get"},
+		{Name: "reads-late", About: "Serves the value before for a while after Set has answered.",
+			Breaks: []string{"set-is-seen-by-the-next-get"}, part: readsLate()},
+		{Name: "same-value-same-version", About: "Makes no version of a value that is there already.",
+			Breaks: []string{"version-names-one-state-only"},
 			part: onSet(func(s scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
-				before, none := s.get(req.GetRef(), "")
-				resp, err := next()
-				if none == nil && err == nil && len(before.GetValue()) > 0 {
-					late := append([]byte{}, req.GetValue()...)
-					_, _ = s.set(req.GetRef(), before.GetValue())
-					time.AfterFunc(time.Second, func() {
-						_, _ = scene{context.WithoutCancel(s), s.good}.set(req.GetRef(), late)
-					})
+				plain := req.ExpectedVersion == nil && req.GetExpires() == nil && len(req.GetTags()) == 0
+				if got, err := s.get(req.GetRef(), ""); err == nil && plain && bytes.Equal(got.GetValue(), req.GetValue()) {
+					return &pb.SetResponse{Metadata: got.GetMetadata()}, nil
 				}
-				return resp, err
+				return next()
 			})},
-		{Name: "half-written", About: "Writes a secret in place, so that the end of the process leaves a half.",
+		{Name: "drops-expiry", About: "Claims that it honours an expiry, and drops it.",
+			Breaks: []string{"set-keeps-the-expiry"},
+			part: onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
+				req.Expires = nil
+				return next()
+			})},
+		{Name: "drops-tags", About: "Claims that it keeps tags, and drops them.",
+			Breaks: []string{"set-keeps-its-tags"},
+			part: onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
+				req.Tags = nil
+				return next()
+			})},
+		{Name: "unclaimed-fields", About: "Does not claim tags, and drops them in silence.",
+			Breaks: []string{"set-without-the-capability-is-unsupported"},
+			part: part{call: both(info(func(i *pb.GetInfoResponse) { claims(i, pb.Capability_CAPABILITY_TAGS) }).call,
+				onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
+					req.Tags = nil
+					return next()
+				}).call)}},
+		{Name: "no-limit-told", About: "Refuses values that are too large without a word on the limit.",
+			Breaks: []string{"refusal-names-what-to-do"},
+			part:   refusedFor(fault.TooLarge, fault.New(fault.TooLarge, fault.SourceConfig, "the value is too large"))},
+		{Name: "half-written", About: "Writes large values in place, so that the end of the process leaves a half.",
 			Breaks: []string{"end-at-any-moment-corrupts-nothing"}, part: halfWritten()},
-		{Name: "refuses-hostile-refs-by-dying", About: "Dies of refs that hold the separators of paths upwards.",
-			Breaks: []string{"ref-is-checked-and-never-changed", "defect-ends-the-call-and-not-the-process"},
+		{Name: "dies-of-hostile-refs", About: "Ends its process when a ref holds what paths go upwards with.",
 			part: part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-				if r, ok := req.(interface{ GetRef() string }); ok && hostile(r.GetRef()) {
+				if r, ok := req.(interface{ GetRef() string }); ok && strings.Contains(r.GetRef(), "..") {
 					fmt.Fprintln(os.Stderr, "that is no ref")
 					os.Exit(10)
 				}
 				return handle(ctx, req)
 			}}},
 	}
+}
+
+// readsLate serves for a moment what was there before the last Set.
+func readsLate() part {
+	var mu sync.Mutex
+	before := map[string]*pb.GetResponse{}
+	sets := onSet(func(s scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
+		old, none := s.get(req.GetRef(), "")
+		resp, err := next()
+		if none == nil && err == nil {
+			mu.Lock()
+			before[req.GetRef()] = old
+			mu.Unlock()
+			time.AfterFunc(2*moment, func() {
+				mu.Lock()
+				defer mu.Unlock()
+				if before[req.GetRef()] == old {
+					delete(before, req.GetRef())
+				}
+			})
+		}
+		return resp, err
+	})
+	gets := on(func(_ scene, req *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
+		mu.Lock()
+		old := before[req.GetRef()]
+		mu.Unlock()
+		if old != nil && req.GetVersion() == "" {
+			return proto.CloneOf(old), nil
+		}
+		return next()
+	})
+	return part{call: both(sets.call, gets)}
 }
 
 // twoSteps leaves a gap between comparing and writing.
@@ -134,12 +187,9 @@ func mixesWriters() part {
 			req.Value = append(append([]byte{}, req.Value[:half]...), other[half:]...)
 		}
 		resp, err := next()
-		time.Sleep(moment)
 		mu.Lock()
 		delete(underWay, req.GetRef())
 		mu.Unlock()
 		return resp, err
 	})
 }
-
-func hostile(ref string) bool { return strings.Contains(ref, "..") }
