@@ -154,22 +154,47 @@ func GoTests(w workspace.Workspace, race bool, timeout string) Tests {
 		if race {
 			args, env = append(args, "-race"), append(env, "CGO_ENABLED=1")
 		}
-		read, write := io.Pipe()
-		ended := make(chan error, 1)
-		go func() {
+		return counted(out, func(stdout io.Writer) error {
 			var problems []error
 			for _, m := range w.Modules {
-				_, err := command.Run(ctx, command.Spec{Dir: m.Dir, Env: env, Stdout: write, Stderr: out, Args: append(args, "./...")})
+				_, err := command.Run(ctx, command.Spec{Dir: m.Dir, Env: env, Stdout: stdout, Stderr: out, Args: append(args, "./...")})
 				if err != nil {
 					problems = append(problems, fmt.Errorf("in %s: %w", m.Rel, err))
 				}
 			}
-			_ = write.Close()
-			ended <- errors.Join(problems...)
-		}()
-		report, err := gotest.Read(read, out, "github.com/identitymesh/identitymesh")
-		_ = read.Close()
-		return report, errors.Join(err, <-ended)
+			return errors.Join(problems...)
+		})
+	}
+}
+
+// counted runs what writes the output of go test -json, and counts the tests.
+func counted(out io.Writer, run func(stdout io.Writer) error) (gotest.Report, error) {
+	read, write := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := run(write)
+		_ = write.Close()
+		ended <- err
+	}()
+	report, err := gotest.Read(read, out, "github.com/identitymesh/identitymesh")
+	_ = read.Close()
+	return report, errors.Join(err, <-ended)
+}
+
+// OneAfterTheOther returns a run of all of them that counts them together.
+func OneAfterTheOther(all ...Tests) Tests {
+	return func(ctx context.Context, out io.Writer) (gotest.Report, error) {
+		var total gotest.Report
+		var problems []error
+		for _, tests := range all {
+			report, err := tests(ctx, out)
+			total.Passed += report.Passed
+			total.Failed += report.Failed
+			total.Skips = append(total.Skips, report.Skips...)
+			total.Failures = append(total.Failures, report.Failures...)
+			problems = append(problems, err)
+		}
+		return total, errors.Join(problems...)
 	}
 }
 

@@ -1,12 +1,18 @@
 package suite_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/identitymesh/identitymesh/build/suite"
+	"github.com/identitymesh/identitymesh/build/suite/gotest"
 	"github.com/identitymesh/identitymesh/build/workspace"
 )
 
@@ -40,6 +46,40 @@ func TestGoTestsRunsTheTestsOfEachModule(t *testing.T) {
 	report, err := suite.GoTests(w, false, "1m")(t.Context(), &out)
 	if err == nil || report.Passed != 1 || report.Failed != 1 || len(report.Skips) != 1 || !strings.Contains(out.String(), "bent") {
 		t.Errorf("%+v, %v\n%s", report, err, &out)
+	}
+}
+
+func TestOneAfterTheOtherCountsTogether(t *testing.T) {
+	run := func(r gotest.Report, err error) suite.Tests {
+		return func(_ context.Context, out io.Writer) (gotest.Report, error) {
+			fmt.Fprint(out, r.Passed, " ")
+			return r, err
+		}
+	}
+	broken := errors.New("it broke off")
+	var out strings.Builder
+	got, err := suite.OneAfterTheOther(
+		run(gotest.Report{Passed: 2, Failed: 1, Failures: []string{"a"}}, broken),
+		run(gotest.Report{Passed: 3, Skips: []gotest.Skip{{Test: "b"}}}, nil),
+	)(t.Context(), &out)
+	want := gotest.Report{Passed: 5, Failed: 1, Failures: []string{"a"}, Skips: []gotest.Skip{{Test: "b"}}}
+	if !reflect.DeepEqual(got, want) || !errors.Is(err, broken) || out.String() != "2 3 " {
+		t.Errorf("%+v, %v, %q", got, err, &out)
+	}
+}
+
+// Nobody may believe that the Windows build was tested when it was not.
+func TestMissingWineIsToldAndFailsInContinuousIntegration(t *testing.T) {
+	w := twoModules(t, nil)
+	t.Setenv("PATH", t.TempDir()) // where the compiler is looked for
+	t.Setenv("CI", "")
+	report, err := suite.WindowsTests(w, "1m")(t.Context(), io.Discard)
+	if err != nil || len(report.Skips) != 1 || !strings.Contains(report.Skips[0].Reason, "need Wine") {
+		t.Errorf("%+v, %v", report, err)
+	}
+	t.Setenv("CI", "true")
+	if _, err := suite.WindowsTests(w, "1m")(t.Context(), io.Discard); err == nil {
+		t.Error("with CI=true it is no failure")
 	}
 }
 

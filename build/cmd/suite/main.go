@@ -22,6 +22,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/suite"
 	"github.com/identitymesh/identitymesh/build/suite/buf"
 	"github.com/identitymesh/identitymesh/build/suite/debian"
+	"github.com/identitymesh/identitymesh/build/suite/wine"
 	"github.com/identitymesh/identitymesh/build/workspace"
 )
 
@@ -41,6 +42,9 @@ func main() {
 				&cli.BoolFlag{Name: "only-tests", Usage: "leave the checks beside the tests out"},
 				&cli.DurationFlag{Name: "limit", Value: 75 * time.Minute, Usage: "end the whole run after this time"},
 				&cli.DurationFlag{Name: "package-limit", Value: 10 * time.Minute, Usage: "end a package's tests after this time"},
+			}},
+			{Name: "wine", Usage: "run tests of the sdk's Windows build under Wine", ArgsUsage: "-- [flags of go test] [packages below sdk]", Action: windows, Flags: []cli.Flag{
+				&cli.StringFlag{Name: "prefix", Usage: "folder of a Wine prefix to make or use, and keep"},
 			}},
 			{Name: "generate", Usage: "make the Go code of the proto files", Action: generate},
 			{Name: "fmt", Usage: "format all Go files", Action: format},
@@ -85,12 +89,27 @@ func test(c *cli.Context) error {
 	if c.Bool("only-tests") {
 		checks = nil
 	}
-	verdict := suite.Run(ctx, out, checks, suite.GoTests(w, raceErr == nil, c.Duration("package-limit").String()))
+	limit := c.Duration("package-limit").String()
+	verdict := suite.Run(ctx, out, checks, suite.OneAfterTheOther(suite.GoTests(w, raceErr == nil, limit), suite.WindowsTests(w, limit)))
 	if !verdict.OK() {
 		// The verdict is the last line; an error would print another.
 		os.Exit(1)
 	}
 	return nil
+}
+
+func windows(c *cli.Context) error {
+	w, err := workspace.Find("")
+	if err != nil {
+		return err
+	}
+	args := c.Args().Slice()
+	if len(args) == 0 {
+		args = suite.UnderWine()
+	}
+	return wine.Test(c.Context, wine.Config{
+		Workspace: w, Dir: filepath.Join(w.Root, "sdk"), Prefix: c.String("prefix"), Args: args, Stdout: os.Stdout, Stderr: os.Stderr,
+	})
 }
 
 func setVersion(c *cli.Context) error {
