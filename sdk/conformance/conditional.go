@@ -54,24 +54,17 @@ func honoursTheVersion(ctx context.Context, t *trial) error {
 }
 
 func comparesInOneStep(ctx context.Context, t *trial) error {
-	return t.fresh(ctx, func(other *plugin) error {
-		p, err := t.plugin(ctx)
-		if err == nil {
-			err = other.configure(ctx, t.config.Config)
+	p, other, err := t.pair(ctx)
+	if err != nil {
+		return err
+	}
+	ref, version := t.ref("a"), ""
+	for round := range 4 {
+		if version, err = t.race(ctx, []*plugin{p, other}, ref, version); err != nil {
+			return fmt.Errorf("round %d: %w", round+1, err)
 		}
-		if err != nil {
-			return err
-		}
-		ref, version := t.ref("a"), ""
-		for round := range 4 {
-			winner, err := t.race(ctx, []*plugin{p, other}, ref, version)
-			if err != nil {
-				return fmt.Errorf("round %d: %w", round+1, err)
-			}
-			version = winner
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
 // race lets 16 writers expect the same version, and returns the one that is

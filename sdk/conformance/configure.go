@@ -16,7 +16,7 @@ import (
 	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
 )
 
-// configureCases each have processes of their own.
+// configureCases leave the processes that serve other cases alone.
 func configureCases() []Case {
 	return []Case{
 		{Name: caseConfigure, Page: "plugin.md", Level: Core, About: "the configuration of the run makes it ready", run: starts},
@@ -43,6 +43,15 @@ func (t *trial) fresh(ctx context.Context, do func(*plugin) error) error {
 	return do(p)
 }
 
+// trying runs do with the process that is there for wrong configurations.
+func (t *trial) trying(ctx context.Context, do func(*plugin) error) error {
+	p, err := t.tried(ctx)
+	if err != nil {
+		return err
+	}
+	return do(p)
+}
+
 // problems are what Configure says of config: all diagnostics, and the errors.
 func (p *plugin) problems(ctx context.Context, config []byte) (all, errs []*pb.Diagnostic, err error) {
 	got, err := p.Configure(ctx, &pb.ConfigureRequest{Config: config})
@@ -62,7 +71,7 @@ func configuresInAnyCase(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
-	return t.fresh(ctx, func(p *plugin) error {
+	return t.trying(ctx, func(p *plugin) error {
 		for how, change := range map[string]func(string) string{"capital": strings.ToUpper, "small": strings.ToLower} {
 			body := map[string]json.RawMessage{}
 			for key, value := range good {
@@ -79,7 +88,7 @@ func configuresInAnyCase(ctx context.Context, t *trial) error {
 // checksItsSchema takes away what is required and gives an object for what is
 // none, one key at a time.
 func checksItsSchema(ctx context.Context, t *trial) error {
-	return t.fresh(ctx, func(p *plugin) error {
+	return t.trying(ctx, func(p *plugin) error {
 		info, err := p.GetInfo(ctx, &pb.GetInfoRequest{HostContractMinor: contract.Minor})
 		if err != nil {
 			return outcome("GetInfo", err)
@@ -116,7 +125,7 @@ func (t *trial) refusesKey(ctx context.Context, p *plugin, body map[string]json.
 }
 
 func refusesNonsense(ctx context.Context, t *trial) error {
-	return t.fresh(ctx, func(p *plugin) error {
+	return t.trying(ctx, func(p *plugin) error {
 		for what, text := range map[string]string{
 			"nothing": "", "null": "null", "an array": "[]", "a text": `"text"`, "a number": "42", "an object that does not end": `{"a":`,
 			"no JSON": "key = value", "bytes that are no UTF-8": "\xff\xfe{\x00}\x00", "a hundred thousand open arrays": strings.Repeat("[", 100_000),
@@ -156,7 +165,7 @@ func findsAllProblems(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
-	return t.fresh(ctx, func(p *plugin) error {
+	return t.trying(ctx, func(p *plugin) error {
 		var alone []string
 		errors := 0
 		for _, key := range slices.Sorted(maps.Keys(wrong)) {
@@ -293,7 +302,7 @@ func diagnosesDiscreetly(ctx context.Context, t *trial) error {
 		return err
 	}
 	mark := string(t.leaks.value(40))
-	return t.fresh(ctx, func(p *plugin) error {
+	return t.trying(ctx, func(p *plugin) error {
 		body := map[string]any{unknownKey: mark}
 		for key := range good {
 			body[key] = []string{mark}
@@ -331,7 +340,7 @@ func refusesUnconfigured(ctx context.Context, t *trial) error {
 }
 
 func takesLargeMessages(ctx context.Context, t *trial) error {
-	return t.fresh(ctx, func(p *plugin) error {
+	return t.trying(ctx, func(p *plugin) error {
 		body := bytes.TrimSpace(t.config.Config)
 		// Blanks mean nothing in JSON. Some room is left for the message around it.
 		body = append(bytes.Repeat([]byte(" "), contract.MaxMessageBytes-len(body)-1024), body...)

@@ -73,8 +73,8 @@ func Run(ctx context.Context, c Config, progress func(Result)) (report Report, e
 	defer func() { err = errors.Join(err, s.close()) }()
 	v := &verdicts{suite: s, progress: progress, of: map[string]Result{}}
 	s.prepare(ctx)
+	v.judge(ctx, 1, inPhase(alone)) // first, while there is little to list
 	v.judge(ctx, atOnce, inPhase(together))
-	v.judge(ctx, 1, inPhase(alone))
 	v.judge(ctx, 1, v.inDoubt())
 	report = Report{Binary: c.Binary, SHA256: s.sha256, Plugin: s.info, Leftovers: s.clean(ctx)}
 	s.stopAll()

@@ -49,7 +49,7 @@ func outlives(ctx context.Context, t *trial) error {
 }
 
 // kills is how often a process is killed; each takes a start of the plugin.
-const kills = 10
+const kills = 6
 
 func survivesKills(ctx context.Context, t *trial) error {
 	p, err := t.configured(ctx)

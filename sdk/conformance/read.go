@@ -223,41 +223,36 @@ func presentWhenEmpty(ctx context.Context, t *trial) error {
 }
 
 func seesOthers(ctx context.Context, t *trial) error {
+	p, other, err := t.pair(ctx)
+	if err != nil {
+		return err
+	}
 	ref := t.ref("shared")
 	first, second := t.leaks.value(48), t.leaks.value(48)
-	return t.fresh(ctx, func(other *plugin) error {
-		p, err := t.plugin(ctx)
-		if err == nil {
-			err = other.configure(ctx, t.config.Config)
-		}
-		if err == nil {
-			_, err = p.set(ctx, ref, first)
-		}
-		if err == nil {
-			err = p.holds(ctx, ref, first)
-		}
-		if err != nil {
-			return err
-		}
-		before, err := p.describe(ctx, ref)
-		if err != nil {
-			return err
-		}
-		if _, err := other.set(ctx, ref, second); err != nil {
-			return fmt.Errorf("through another process: %w", err)
-		}
-		if err := p.holds(ctx, ref, second); err != nil {
-			t.failf("after another process has set the secret: %w", err)
-		}
-		after, err := p.describe(ctx, ref)
-		if err != nil {
-			return err
-		}
-		if v := after.GetVersion(); v != "" && v == before.GetVersion() {
-			t.failf("Describe still tells version %q after another process has set the secret", v)
-		}
-		return nil
-	})
+	if _, err := p.set(ctx, ref, first); err != nil {
+		return err
+	}
+	if err := p.holds(ctx, ref, first); err != nil {
+		return err
+	}
+	before, err := p.describe(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if _, err := other.set(ctx, ref, second); err != nil {
+		return fmt.Errorf("through another process: %w", err)
+	}
+	if err := p.holds(ctx, ref, second); err != nil {
+		t.failf("after another process has set the secret: %w", err)
+	}
+	after, err := p.describe(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if v := after.GetVersion(); v != "" && v == before.GetVersion() {
+		t.failf("Describe still tells version %q after another process has set the secret", v)
+	}
+	return nil
 }
 
 func getsNothing(ctx context.Context, t *trial) error {

@@ -288,50 +288,43 @@ func sameTime(a, b *timestamppb.Timestamp) bool {
 // are long, so that one that was mixed or cut would show.
 func appliesWhole(ctx context.Context, t *trial) error {
 	const writers = 8
-	size := min(16<<10, t.info.Limits.MaxValueBytes)
-	return t.fresh(ctx, func(other *plugin) error {
-		p, err := t.plugin(ctx)
-		if err == nil {
-			err = other.configure(ctx, t.config.Config)
+	p, other, err := t.pair(ctx)
+	if err != nil {
+		return err
+	}
+	ref, size := t.ref("a"), min(16<<10, t.info.Limits.MaxValueBytes)
+	whole, values := map[string]bool{}, make([][]byte, writers+1)
+	for i := range values {
+		values[i] = t.leaks.value(size)
+		whole[string(values[i])] = true
+	}
+	if _, err := p.set(ctx, ref, values[writers]); err != nil {
+		return err
+	}
+	over := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() { t.readsWhole(ctx, p, ref, whole, over) })
+	}
+	parallel(writers, func(i int) {
+		writer := p
+		if i%2 == 1 {
+			writer = other
 		}
-		if err != nil {
-			return err
+		if _, err := writer.set(ctx, ref, values[i]); err != nil && !isOne(err, fault.VersionConflict) {
+			t.failf("one of %d writers: %w", writers, err)
 		}
-		ref := t.ref("a")
-		whole := map[string]bool{}
-		values := make([][]byte, writers+1)
-		for i := range values {
-			values[i] = t.leaks.value(size)
-			whole[string(values[i])] = true
-		}
-		if _, err := p.set(ctx, ref, values[writers]); err != nil {
-			return err
-		}
-		over := make(chan struct{})
-		var readers sync.WaitGroup
-		for range 2 {
-			readers.Go(func() { t.readsWhole(ctx, p, ref, whole, over) })
-		}
-		parallel(writers, func(i int) {
-			writer := p
-			if i%2 == 1 {
-				writer = other
-			}
-			if _, err := writer.set(ctx, ref, values[i]); err != nil && !isOne(err, fault.VersionConflict) {
-				t.failf("one of %d writers: %w", writers, err)
-			}
-		})
-		close(over)
-		readers.Wait()
-		got, _, err := p.get(ctx, ref, "")
-		if err != nil {
-			return err
-		}
-		if !whole[string(got)] {
-			t.failf("after %d concurrent sets the value is none of those that were written", writers)
-		}
-		return nil
 	})
+	close(over)
+	readers.Wait()
+	got, _, err := p.get(ctx, ref, "")
+	if err != nil {
+		return err
+	}
+	if !whole[string(got)] {
+		t.failf("after %d concurrent sets the value is none of those that were written", writers)
+	}
+	return nil
 }
 
 func (t *trial) readsWhole(ctx context.Context, p *plugin, ref string, whole map[string]bool, over <-chan struct{}) {

@@ -39,10 +39,7 @@ type suite struct {
 	brokenBy string                     // the case that this is about
 	unserved map[facade.Capability]bool // capabilities that are claimed and not served
 
-	sharing sync.Mutex
-	shared  *plugin
-	// sharedDied is when the last one that was shared was found dead.
-	sharedDied time.Time
+	shared, second, scratch slot
 
 	mu        sync.Mutex
 	plugins   []*plugin
@@ -88,7 +85,7 @@ func (s *suite) prepare(ctx context.Context) {
 		s.broken, s.brokenBy = err, caseConfigure
 		return
 	}
-	s.shared = p
+	s.shared.process = p
 	for _, c := range s.info.Capabilities {
 		if s.isUnserved(ctx, p, c) {
 			s.unserved[c] = true
@@ -159,26 +156,63 @@ func (s *suite) claims(c facade.Capability) bool {
 	return s.info.Capabilities.Has(c) && !s.unserved[c]
 }
 
-// plugin returns the process that cases share. One that died is replaced, and its
-// death is noted.
-func (s *suite) plugin(ctx context.Context) (*plugin, error) {
-	s.sharing.Lock()
-	defer s.sharing.Unlock()
-	if s.shared != nil {
+// slot holds a process that cases share. One that died is replaced, and its death
+// is noted.
+type slot struct {
+	mu      sync.Mutex
+	process *plugin
+	died    time.Time // when one was last found dead
+}
+
+func (l *slot) get(start func() (*plugin, error)) (*plugin, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.process != nil {
 		select {
-		case <-s.shared.process.Done():
-			s.shared.noteDeath()
-			s.sharedDied = time.Now()
+		case <-l.process.process.Done():
+			l.process.noteDeath()
+			l.died = time.Now()
 		default:
-			return s.shared, nil
+			return l.process, nil
 		}
 	}
-	p, err := s.configured(ctx)
+	p, err := start()
 	if err != nil {
 		return nil, err
 	}
-	s.shared = p
+	l.process = p
 	return p, nil
+}
+
+// diedSince reports whether a process has died since then; that may be noticed
+// only now.
+func (l *slot) diedSince(then time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.process != nil && l.process.gone() {
+		l.process.noteDeath()
+		return true
+	}
+	return l.died.After(then)
+}
+
+// plugin returns the process that most cases share.
+func (s *suite) plugin(ctx context.Context) (*plugin, error) {
+	return s.shared.get(func() (*plugin, error) { return s.configured(ctx) })
+}
+
+// pair returns that process and another one on the same store.
+func (s *suite) pair(ctx context.Context) (one, other *plugin, err error) {
+	if one, err = s.plugin(ctx); err != nil {
+		return nil, nil, err
+	}
+	other, err = s.second.get(func() (*plugin, error) { return s.configured(ctx) })
+	return one, other, err
+}
+
+// tried returns a process for configurations of which most are wrong.
+func (s *suite) tried(ctx context.Context) (*plugin, error) {
+	return s.scratch.get(func() (*plugin, error) { return s.start(ctx) })
 }
 
 // subject returns the secret that every case may read.
@@ -266,16 +300,10 @@ func (s *suite) close() error {
 	return errors.Join(s.folder.Close(), os.RemoveAll(s.dir))
 }
 
-// sharedDiedSince reports whether the process that cases share has died since
-// then; that may be noticed only now.
-func (s *suite) sharedDiedSince(then time.Time) bool {
-	s.sharing.Lock()
-	defer s.sharing.Unlock()
-	if s.shared != nil && s.shared.gone() {
-		s.shared.noteDeath()
-		return true
-	}
-	return s.sharedDied.After(then)
+// processDiedSince reports whether one that cases share has died since then.
+func (s *suite) processDiedSince(then time.Time) bool {
+	a, b, c := s.shared.diedSince(then), s.second.diedSince(then), s.scratch.diedSince(then)
+	return a || b || c
 }
 
 // died notes a process that ended though nobody asked it to.

@@ -80,8 +80,8 @@ func (v *verdicts) amend() {
 	}
 }
 
-// try runs one case and judges it. The verdict is doubtful when the shared
-// process died meanwhile.
+// try runs one case and judges it. The verdict is doubtful when a process
+// that it shares with others died meanwhile.
 func (s *suite) try(ctx context.Context, kase Case) (r Result, doubtful bool) {
 	r = Result{Case: kase.Name, Spec: kase.Spec(), Level: kase.Level, Verdict: Pass}
 	start := time.Now()
@@ -103,7 +103,7 @@ func (s *suite) try(ctx context.Context, kase Case) (r Result, doubtful bool) {
 		r.Verdict, r.Why, r.Unmet = Skip, skipped.why, skipped.unmet
 	}
 	r.Duration = time.Since(start)
-	return r, r.Verdict == Fail && kase.phase != afterwards && s.sharedDiedSince(start)
+	return r, r.Verdict == Fail && kase.phase != afterwards && s.processDiedSince(start)
 }
 
 // ready says whether the case concerns the plugin.
