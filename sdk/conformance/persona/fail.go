@@ -104,14 +104,8 @@ func failers() []Persona {
 				}
 				return next()
 			})}},
-		{Name: "outlasts-deadlines", About: "Answers reads with a short deadline seconds after it has passed.",
-			Breaks: []string{"plugin-gives-up-with-its-caller"},
-			part: part{call: on(func(s scene, _ *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
-				if end, has := s.Deadline(); has && time.Until(end) < 500*time.Millisecond {
-					time.Sleep(5 * time.Second)
-				}
-				return next()
-			})}},
+		{Name: "keeps-its-lock", About: "Never gives back the lock of a secret whose Set was given up by its caller.",
+			Breaks: []string{"plugin-gives-up-with-its-caller"}, part: keepsItsLock()},
 		{Name: "small-messages", About: "Takes messages of up to 1 MiB and a little more.",
 			Breaks: []string{"messages-are-within-four-mebibytes"},
 			part: part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
@@ -134,4 +128,22 @@ func oneAtATime() part {
 		}
 		return handle(ctx, req)
 	}}
+}
+
+// keepsItsLock locks each secret for its writers.
+func keepsItsLock() part {
+	var locks sync.Map // ref to a channel with room for the one who holds it
+	return onSet(func(s scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
+		lock, _ := locks.LoadOrStore(req.GetRef(), make(chan struct{}, 1))
+		select {
+		case lock.(chan struct{}) <- struct{}{}:
+		case <-s.Done():
+			return nil, s.Err()
+		}
+		resp, err := next()
+		if s.Err() == nil {
+			<-lock.(chan struct{})
+		}
+		return resp, err
+	})
 }

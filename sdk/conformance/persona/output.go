@@ -50,7 +50,7 @@ func talkers() []Persona {
 		{Name: "logs-values", About: "Logs the value that Set stores.",
 			Breaks: []string{"log-holds-no-value"},
 			part: part{call: on(func(_ scene, req *pb.SetRequest, next func() (*pb.SetResponse, error)) (*pb.SetResponse, error) {
-				slog.New(slog.NewJSONHandler(os.Stderr, nil)).Info("storing", "value", string(req.GetValue()))
+				slog.New(slog.NewJSONHandler(os.Stderr, nil)).Info("storing", "value", tagText(req.GetValue()))
 				return next()
 			})}},
 	}

@@ -25,7 +25,7 @@ func removers() []Persona {
 	}
 	return []Persona{
 		{Name: "forgets", About: "Loses with its process what it stored.",
-			Breaks: []string{"set-outlives-the-process", "end-at-any-moment-corrupts-nothing"}, part: forgetful()},
+			Breaks: []string{"set-outlives-the-process", "end-at-any-moment-corrupts-nothing", "list-token-outlives-the-process"}, part: forgetful()},
 		{Name: "deletes-nothing", About: "Answers Delete of an absent secret with success.",
 			Breaks: []string{"delete-of-an-absent-secret-is-not-found"},
 			part: onDelete(func(_ scene, _ *pb.DeleteRequest, next func() (*pb.DeleteResponse, error)) (*pb.DeleteResponse, error) {
