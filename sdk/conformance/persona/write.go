@@ -2,14 +2,9 @@ package persona
 
 import (
 	"bytes"
-	"context"
-	"fmt"
-	"os"
-	"strings"
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/identitymesh/identitymesh/sdk/fault"
@@ -113,14 +108,6 @@ func writers() []Persona {
 			part:   refusedFor(fault.TooLarge, fault.New(fault.TooLarge, fault.SourceConfig, "the value is too large"))},
 		{Name: "half-written", About: "Writes large values in place, so that the end of the process leaves a half.",
 			Breaks: []string{"end-at-any-moment-corrupts-nothing"}, part: halfWritten()},
-		{Name: "dies-of-hostile-refs", About: "Ends its process when a ref holds what paths go upwards with.",
-			part: part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-				if r, ok := req.(interface{ GetRef() string }); ok && strings.Contains(r.GetRef(), "..") {
-					fmt.Fprintln(os.Stderr, "that is no ref")
-					os.Exit(10)
-				}
-				return handle(ctx, req)
-			}}},
 	}
 }
 
