@@ -14,6 +14,8 @@
 //     Any other error reaches the host as INTERNAL with its text withheld.
 //   - Never put a value, or anything computed from one, into an error, a log
 //     line, a span or metadata.
+//   - An answer that breaks a rule of docs/spec does not leave the plugin: the host
+//     is told INTERNAL, and the plugin's log names the rule.
 //   - Refs arrive checked as [secret.ParseRef] checks them. The name of a ref in
 //     the store is naming.Name(ref).
 package provider
