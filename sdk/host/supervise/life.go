@@ -21,15 +21,17 @@ func (s *Supervisor) run(ctx context.Context) {
 	var asked *reload
 	for ctx.Err() == nil {
 		m, failure := s.start(ctx, asked)
-		asked = nil
+		if m != nil {
+			s.answer(asked, nil)
+			asked = nil
+		}
 		for m != nil {
 			m, failure = s.serve(ctx, m)
 		}
 		if ctx.Err() == nil {
-			asked = s.rest(ctx, failure)
+			asked = s.rest(ctx, failure, asked)
 		}
 	}
-	s.answer(asked, errStopping)
 }
 
 // start brings up a process when there is none, from the source of the reload
@@ -45,7 +47,6 @@ func (s *Supervisor) start(ctx context.Context, asked *reload) (*member, error) 
 	if err == nil {
 		s.adopt(m, asked)
 	}
-	s.answer(asked, err)
 	return m, err
 }
 
@@ -148,13 +149,15 @@ func (s *Supervisor) dismiss(m *member) {
 	}
 }
 
-// rest notes a failure and waits until the next try; the reload that asked for
-// it is returned, if one did.
-func (s *Supervisor) rest(ctx context.Context, failure error) *reload {
+// rest notes a failure, which is the outcome of the reload that asked for the
+// start, if one did, and waits until the next try. It returns the reload that
+// asks for that one.
+func (s *Supervisor) rest(ctx context.Context, failure error, asked *reload) *reload {
 	var again <-chan time.Time
 	if failure != errCondemned {
 		again = s.fail(failure)
 	}
+	s.answer(asked, failure)
 	for {
 		select {
 		case <-ctx.Done():

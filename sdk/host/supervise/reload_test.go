@@ -172,11 +172,13 @@ func TestReloadMakesTheBudgetWhole(t *testing.T) {
 }
 
 func TestFailedReleaseFollowsTheNewSource(t *testing.T) {
-	bubble(t, failing(&supervise.Permanent{Err: errors.New("wrong hash")}), func(t *testing.T, w *world) {
+	bubble(t, failing(errors.New("it is tired")), func(t *testing.T, w *world) {
+		w.pass(time.Minute)
+		w.is(supervise.Quarantined) // the budget is spent
 		if err := w.Reload(t.Context(), failing(errors.New("no luck"))); err == nil || !strings.Contains(err.Error(), "no luck") {
 			t.Fatalf("got %v", err)
 		}
-		if st := w.is(supervise.Backoff); !strings.Contains(st.Problem, "no luck") || !strings.Contains(st.Reload.Problem, "no luck") {
+		if st := w.Status(); st.State != supervise.Backoff || !strings.Contains(st.Problem, "no luck") || !strings.Contains(st.Reload.Problem, "no luck") {
 			t.Errorf("status %+v", st)
 		}
 	})
@@ -239,6 +241,37 @@ func TestReloadsAreDoneOneAfterTheOther(t *testing.T) {
 		if pid := w.serving(); pid != 3 || !first.gone() || !second.gone() {
 			t.Errorf("process %d serves, the first is gone: %v, the second: %v", pid, first.gone(), second.gone())
 		}
+	})
+}
+
+func TestStopEndsAReleaseThatIsUnderWay(t *testing.T) {
+	bubble(t, lives(), func(t *testing.T, w *world) {
+		outcome := w.reload(after(time.Hour, nil, nil))
+		w.is(supervise.Starting)
+		w.Stop()
+		if err := <-outcome; err == nil || !strings.Contains(err.Error(), "Stopped") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+func TestStopWaitsForTheReplacedProcessToo(t *testing.T) {
+	old := newLife(1)
+	old.cleanup = 3 * time.Second
+	bubble(t, lives(old), func(t *testing.T, w *world) {
+		held, err := w.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Reload(t.Context(), lives(newLife(2))); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		w.Stop()
+		if took := time.Since(begin); took != old.cleanup || !old.gone() {
+			t.Errorf("after %s, the old one is gone: %v", took, old.gone())
+		}
+		held.Done(t.Context(), nil)
 	})
 }
 
