@@ -78,6 +78,9 @@ func read[T any](ctx context.Context, p *Provider, call func(context.Context, fa
 	v, lease, err := once(ctx, p, supervise.Lease{}, call)
 	if connectionLost(ctx, err) {
 		v, lease, err = once(ctx, p, lease, call)
+		if connectionLost(ctx, err) {
+			err = fault.Wrap(fault.Unavailable, fault.SourcePlugin, "the plugin died during the call, twice", err)
+		}
 	}
 	return v, locate(lease, err)
 }

@@ -7,14 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/signal"
+	"runtime/debug"
 	"time"
 
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
-	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
@@ -26,6 +26,11 @@ const EnvLogLevel = "IDENTITYMESH_PLUGIN_LOG_LEVEL"
 // FinishGrace is how long calls under way may go on once stdin ended; the rest of
 // [contract.LeaveGrace] is for the provider to close.
 const FinishGrace = contract.LeaveGrace / 2
+
+// gcPercent lets the heap grow to about 16 MiB before it is collected. What is
+// alive is a few MiB, so collecting at 4 MiB, as Go would, is a tenth of the cost
+// of every call and saves next to nothing.
+const gcPercent = 400
 
 // Main runs the plugin and exits the process; it never returns. Started by hand
 // it says what the binary is; with --version it prints its name and what package
@@ -45,45 +50,32 @@ func run[P provider.Provider](def provider.Definition[P], args []string) int {
 			"IdentityMesh starts it by itself; to look at it, run: secretscli doctor\n", def.Name, build.Version)
 		return 2
 	}
+	// go-plugin puts pipes of its own in the place of os.Stderr; the log goes to
+	// the real one.
+	stderr := os.Stderr
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	tel, err := telemetry.Start(context.Background(), telemetry.Config{
 		Service: service, Version: build.Version,
-		Logs: os.Stderr, Level: logLevel(), Environ: os.Environ(),
+		Logs: stderr, Level: logLevel(), Environ: os.Environ(),
 	})
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(stderr, err)
 		return 1
 	}
 	tel.Logger.Info("starting", telemetry.KeyVersion, build.Version, "commit", build.Commit, "commit_date", build.Date, "go", build.Go)
 	server := newServer(def, tel)
 	go watchLifeline(os.Stdin, server)
-	if err := serve(server); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: contract.CookieKey, MagicCookieValue: contract.CookieValue},
+		VersionedPlugins: map[int]plugin.PluginSet{contract.Major: {contract.ServiceSet: &services{register: server.register}}},
+		GRPCServer:       server.newGRPC,
+		Logger:           hclog.NewNullLogger(),
+	})
 	server.close()
 	_ = tel.Stop(context.Background())
 	return 0
-}
-
-// serve listens, tells the host where, and serves until the server is stopped.
-func serve(s *server) error {
-	listener, config, line, err := handshake.Listen(contract.Major, os.Getenv)
-	if err != nil {
-		return err
-	}
-	g := s.newGRPC([]grpc.ServerOption{grpc.Creds(credentials.NewTLS(config))})
-	s.register(g)
-	if _, err := fmt.Println(line); err != nil {
-		return fmt.Errorf("write the handshake line: %w", err)
-	}
-	// Whatever a provider or its libraries print from now on is log.
-	os.Stdout = os.Stderr
-	// The host decides when a plugin ends, not the terminal that both share.
-	signal.Ignore(os.Interrupt)
-	if err := g.Serve(listener); !errors.Is(err, grpc.ErrServerStopped) {
-		return err
-	}
-	return nil // the lifeline ended before it began
 }
 
 // watchLifeline waits for the end of stdin, which the host holds open for as long
@@ -93,6 +85,21 @@ func watchLifeline(stdin io.Reader, s *server) {
 	_, _ = io.Copy(io.Discard, stdin)
 	time.AfterFunc(contract.LeaveGrace, func() { os.Exit(0) })
 	s.stop(FinishGrace)
+}
+
+// services lets go-plugin register our services on its server.
+type services struct {
+	plugin.NetRPCUnsupportedPlugin
+	register func(grpc.ServiceRegistrar)
+}
+
+func (p *services) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	p.register(s)
+	return nil
+}
+
+func (p *services) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, errors.New("a plugin is not its own client")
 }
 
 func logLevel() slog.Level {

@@ -85,8 +85,10 @@ func (s *Server) GRPC(options ...grpc.ServerOption) *grpc.Server {
 // Close releases the provider.
 func (s *Server) Close() { s.server.close() }
 
-// streamWorkers serve calls; more than these at once get goroutines of their own.
-const streamWorkers = 4
+// streamWorkers are goroutines that stay and serve calls, because a new one grows
+// its stack for each. A burst finds one for each of its calls; more calls than
+// these at once get goroutines of their own.
+const streamWorkers = 64
 
 func (s *server) newGRPC(options []grpc.ServerOption) *grpc.Server {
 	g := grpc.NewServer(append(options,
@@ -95,7 +97,6 @@ func (s *server) newGRPC(options []grpc.ServerOption) *grpc.Server {
 		grpc.InitialWindowSize(contract.WindowBytes),
 		grpc.InitialConnWindowSize(contract.WindowBytes),
 		grpc.SharedWriteBuffer(true),
-		// A few goroutines that stay save growing a new stack for every call.
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.ChainUnaryInterceptor(telemetry.ServerInterceptor(s.tel.Tracer), s.guard),
 	)...)
@@ -116,6 +117,9 @@ func (s *server) register(r grpc.ServiceRegistrar) {
 // without any payload, turns errors into statuses, and a panic into INTERNAL
 // with the details in the log only.
 func (s *server) guard(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
+	if _, ours := info.Server.(*server); !ours {
+		return handle(ctx, req) // go-plugin's own services
+	}
 	defer s.count()()
 	start := time.Now()
 	defer func() {
@@ -197,7 +201,8 @@ func (s *server) close() {
 }
 
 // stop refuses new calls, lets those under way finish for at most limit, and
-// ends the gRPC server. Its own graceful stop knows no limit.
+// ends the gRPC server. Its own graceful stop would wait for go-plugin's
+// streams, which last as long as the host.
 func (s *server) stop(limit time.Duration) {
 	s.mu.Lock()
 	s.draining = true

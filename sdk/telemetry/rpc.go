@@ -36,6 +36,9 @@ func ClientInterceptor(provider trace.TracerProvider, meter *PluginMeter, plugin
 	tracer := provider.Tracer(instrumentation)
 	kind := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient)}
 	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		if strings.HasPrefix(method, "/plugin.") { // go-plugin's own, at the end of a process
+			return invoke(ctx, method, req, reply, conn, opts...)
+		}
 		ctx, span := tracer.Start(ctx, spanName(method), kind...)
 		defer span.End()
 		if span.SpanContext().IsValid() {

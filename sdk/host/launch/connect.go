@@ -2,29 +2,63 @@ package launch
 
 import (
 	"context"
-	"crypto/tls"
-	"fmt"
+	"errors"
 	"io"
-	"net"
+	"os/exec"
 
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/mem"
-	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
-// connect returns a connection to the address of the handshake line, which is dialled
-// with the first call.
-func connect(c Config, config *tls.Config, line handshake.Line) (*grpc.ClientConn, error) {
-	conn, err := grpc.NewClient("passthrough:///"+config.ServerName,
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, line.Network, line.Address)
-		}),
-		grpc.WithTransportCredentials(credentials.NewTLS(config)),
+// connect lets go-plugin shake hands with the process that run starts in the given
+// environment and folder, and returns the connection. Its client is there to be
+// ended, whatever the error.
+//
+// go-plugin would do more: start the process, make keys on P-521, read its stderr
+// and end it. Those are ours, see docs/design/0002-plugin-process.md.
+func connect(c Config, pair *handshake.Pair, log io.Writer, run func(environment []string, place string) (runner.Runner, error)) (*plugin.Client, *grpc.ClientConn, error) {
+	client := plugin.NewClient(&plugin.ClientConfig{
+		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: contract.CookieKey, MagicCookieValue: contract.CookieValue},
+		VersionedPlugins: offer(c.Majors),
+		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		// To which go-plugin adds the certificate of the handshake line, as the only
+		// one that is trusted.
+		TLSConfig:   pair.Host(),
+		SkipHostEnv: true,
+		RunnerFunc: func(_ hclog.Logger, spec *exec.Cmd, place string) (runner.Runner, error) {
+			return run(spec.Env, place)
+		},
+		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: c.Folder.Path()},
+		MinPort:          handshake.MinPort, MaxPort: handshake.MaxPort,
+		GRPCDialOptions: dialOptions(c),
+		Logger:          hclog.NewNullLogger(),
+		// A server of go-plugin puts pipes in the place of its process's own stdout and
+		// stderr, and sends here what comes out of them.
+		SyncStdout: log, SyncStderr: log,
+	})
+	protocol, err := client.Client()
+	if err != nil {
+		return client, nil, err
+	}
+	connected, ok := protocol.(*plugin.GRPCClient)
+	if !ok {
+		return client, nil, errors.New("it speaks another protocol than gRPC")
+	}
+	return client, connected.Conn, nil
+}
+
+func dialOptions(c Config) []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(contract.MaxMessageBytes), grpc.MaxCallSendMsgSize(contract.MaxMessageBytes)),
 		grpc.WithInitialWindowSize(contract.WindowBytes),
 		grpc.WithInitialConnWindowSize(contract.WindowBytes),
 		grpc.WithSharedWriteBuffer(true),
@@ -34,67 +68,28 @@ func connect(c Config, config *tls.Config, line handshake.Line) (*grpc.ClientCon
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithUnaryInterceptor(telemetry.ClientInterceptor(c.Tracer, c.Meter, c.Name)),
-	)
-	if err != nil {
-		return nil, fmt.Errorf("prepare the connection to the plugin: %w", err)
-	}
-	return conn, nil
-}
-
-// readStdio copies what a server of go-plugin has to say into log until the
-// connection ends: such a server puts a pipe in the place of its process's own
-// stdout and stderr, which blocks the plugin once it is full. Other plugins do
-// not implement the call, which ends it at once.
-func readStdio(conn *grpc.ClientConn, log io.Writer) {
-	// It lasts as long as the connection, whose end cancels it.
-	stream, err := conn.NewStream(context.Background(), &grpc.StreamDesc{ServerStreams: true},
-		"/plugin.GRPCStdio/StreamStdio", grpc.ForceCodecV2(rawCodec{}))
-	if err != nil || stream.SendMsg(&raw{}) != nil || stream.CloseSend() != nil {
-		return
-	}
-	for {
-		var message raw
-		if stream.RecvMsg(&message) != nil {
-			return
-		}
-		_, _ = log.Write(stdioData(message.bytes))
+		grpc.WithStreamInterceptor(withoutBroker),
 	}
 }
 
-// stdioData is the field data of go-plugin's message StdioData; the other one
-// says from which of the two it comes, which a log does not care about.
-func stdioData(message []byte) []byte {
-	const data = 2
-	for len(message) > 0 {
-		number, kind, n := protowire.ConsumeTag(message)
-		if n < 0 {
-			return nil
-		}
-		message = message[n:]
-		if number == data && kind == protowire.BytesType {
-			value, _ := protowire.ConsumeBytes(message)
-			return value
-		}
-		if n = protowire.ConsumeFieldValue(number, kind, message); n < 0 {
-			return nil
-		}
-		message = message[n:]
+// withoutBroker keeps go-plugin from opening its broker's stream, over which a
+// plugin could make the host remember as many connections as it likes. The
+// contract has no use for it.
+func withoutBroker(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	if method != "/plugin.GRPCStdio/StreamStdio" {
+		return nil, status.Error(codes.Unimplemented, "streams are not part of the contract")
 	}
-	return nil
+	return open(ctx, desc, conn, method, opts...)
 }
 
-// raw is a message that is not decoded, and rawCodec carries it.
-type raw struct{ bytes []byte }
-
-type rawCodec struct{}
-
-func (rawCodec) Name() string { return "proto" }
-
-func (rawCodec) Marshal(v any) (mem.BufferSlice, error) {
-	return mem.BufferSlice{mem.SliceBuffer(v.(*raw).bytes)}, nil
+func offer(majors []int) map[int]plugin.PluginSet {
+	offered := map[int]plugin.PluginSet{}
+	for _, major := range majors {
+		offered[major] = plugin.PluginSet{contract.ServiceSet: &nothing{}}
+	}
+	return offered
 }
 
-func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	v.(*raw).bytes = data.Materialize()
-	return nil
-}
+// nothing satisfies go-plugin, whose dispensing we do not use: the services are
+// opened on the connection itself.
+type nothing struct{ plugin.NetRPCUnsupportedPlugin }

@@ -21,10 +21,11 @@ const (
 	lockName     = "lock"
 	// maxSocketPath is what the shortest of the platforms takes for a unix
 	// socket's path (sun_path has 104 bytes on BSDs and 108 on Linux, with a
-	// terminating zero), and socketTail what is added below the folder: a place and
-	// the longest name that a socket of go-plugin has.
+	// terminating zero), and socketTail what go-plugin adds below the folder: one for
+	// each start, whose random name also tells the processes of that start from all
+	// others, and in it the socket.
 	maxSocketPath = 103
-	socketTail    = len("/5f0c1a2b/plugin4294967295")
+	socketTail    = len("/plugin-dir4294967295/plugin4294967295")
 	lockPoll      = 10 * time.Millisecond
 )
 
@@ -115,13 +116,6 @@ func (f *Folder) tellOrphans(logger *slog.Logger) {
 		logger.Warn("plugins of a host that was killed had left processes behind, which had to be ended", "count", f.orphans)
 	}
 	f.orphans = 0
-}
-
-// place makes the folder of one start, where the plugin puts its socket. Its name
-// is random, so that it also tells the processes of that start from all others.
-func (f *Folder) place() (string, error) {
-	path := filepath.Join(f.path, randomName())
-	return path, os.Mkdir(path, 0o700)
 }
 
 func randomName() string {

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/fault/wire"
 	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 )
@@ -22,23 +22,26 @@ const (
 	maxShown = 200
 )
 
-// environment are the variables that a plugin needs for the handshake.
-func environment(majors []int, pair *handshake.Pair, place string) []string {
-	var offered []string
-	for _, m := range majors {
-		offered = append(offered, strconv.Itoa(m))
-	}
-	return append([]string{
-		contract.CookieKey + "=" + contract.CookieValue,
-		handshake.EnvMajors + "=" + strings.Join(offered, ","),
-		handshake.EnvCertificate + "=" + pair.PEM(),
-	}, transport(place)...)
-}
-
 // firstLine of a process's stdout, or why there is none.
 type firstLine struct {
 	text string
 	err  error
+}
+
+// handshakeLine waits for the process's first line and returns it if it can be
+// believed.
+func (p *process) handshakeLine(ctx context.Context, majors []int, first <-chan firstLine) (string, error) {
+	var got firstLine
+	select {
+	case got = <-first:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	if got.err != nil {
+		wait(p.ended, 2*PipeGrace) // it may have ended, and says why in a moment
+		return "", got.err
+	}
+	return got.text, judge(got.text, majors, p.place)
 }
 
 // readStdout hands over the first line and reads on to the end, because a plugin
@@ -75,10 +78,10 @@ func noPlugin(line string) error {
 
 // judge believes a handshake line only when every field is as it must be, above
 // all the address, which decides whom the host talks to.
-func judge(text string, majors []int, place string) (handshake.Line, error) {
+func judge(text string, majors []int, place string) error {
 	line, err := handshake.Parse(text)
 	if err != nil {
-		return line, noPlugin(text)
+		return noPlugin(text)
 	}
 	switch {
 	case line.Core != handshake.CoreProtocol:
@@ -98,9 +101,9 @@ func judge(text string, majors []int, place string) (handshake.Line, error) {
 		}
 	}
 	if err != nil {
-		return line, &permanent{err}
+		return &permanent{err}
 	}
-	return line, nil
+	return nil
 }
 
 // shown quotes the beginning of what a process said.

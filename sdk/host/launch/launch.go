@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hashicorp/go-plugin"
+	"github.com/hashicorp/go-plugin/runner"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 
@@ -49,8 +51,8 @@ type Config struct {
 // Process is a running plugin.
 type Process struct {
 	process *process
+	client  *plugin.Client
 	conn    *grpc.ClientConn
-	major   int
 	log     *logline.Reader
 }
 
@@ -71,14 +73,10 @@ func Start(ctx context.Context, c Config) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	place, err := c.Folder.place()
-	if err != nil {
-		return nil, fmt.Errorf("make a folder for the plugin's socket: %w", err)
-	}
 	p := &Process{log: logline.New(logline.Config{Logger: c.Logger, Now: c.Now})}
 	first := make(chan firstLine, 1)
 	p.process = &process{
-		cmd: command(image), place: place, logger: c.Logger, ended: make(chan struct{}),
+		cmd: command(image), logger: c.Logger, ended: make(chan struct{}),
 		readStderr: func(stderr io.Reader) {
 			if c.Stderr != nil {
 				stderr = io.TeeReader(stderr, c.Stderr)
@@ -92,53 +90,39 @@ func Start(ctx context.Context, c Config) (*Process, error) {
 			readStdout(stdout, first, c.Logger)
 		},
 	}
-	// Ours come last and win: nothing that an operator allows replaces them.
-	p.process.cmd.Env = slices.Concat(c.Environment, environment(c.Majors, pair, place))
-	if err := p.process.start(); err != nil {
-		_ = os.RemoveAll(place)
-		return nil, refused(image, err)
+	unwatch := func() bool { return true }
+	run := func(environment []string, place string) (runner.Runner, error) {
+		p.process.place = place
+		// The handshake's come last and win: nothing that an operator allows replaces
+		// them.
+		p.process.cmd.Env = slices.Concat(c.Environment, environment, []string{handshake.EnvCertificate + "=" + pair.PEM()})
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if err := p.process.start(); err != nil {
+			return nil, refused(image, err)
+		}
+		// Killing the process is what makes everything below end when ctx does.
+		unwatch = context.AfterFunc(ctx, func() { _ = p.process.kill() })
+		line, err := p.process.handshakeLine(ctx, c.Majors, first)
+		return &attached{process: p.process, line: line}, err
 	}
-	unwatch := context.AfterFunc(ctx, func() { _ = p.process.kill() })
-	err = p.shakeHands(ctx, c, pair, first)
+	p.client, p.conn, err = connect(c, pair, p.log, run)
 	if !unwatch() && err == nil {
 		err = errors.New("it started too late")
 	}
 	if ctx.Err() != nil {
 		err = fmt.Errorf("it did not write its handshake line in time: %w", ctx.Err())
 	}
-	if err != nil {
-		p.end()
-		return nil, p.failed(c.Path, err)
+	if err == nil {
+		return p, nil
 	}
-	return p, nil
-}
-
-// shakeHands waits for the handshake line and opens the connection.
-func (p *Process) shakeHands(ctx context.Context, c Config, pair *handshake.Pair, first <-chan firstLine) error {
-	var got firstLine
-	select {
-	case got = <-first:
-	case <-ctx.Done():
-		return ctx.Err()
+	if !p.process.running {
+		_ = os.RemoveAll(p.process.place)
+		return nil, err
 	}
-	if got.err != nil {
-		wait(p.process.ended, 2*PipeGrace) // it may have ended, and says why in a moment
-		return got.err
-	}
-	line, err := judge(got.text, c.Majors, p.process.place)
-	if err != nil {
-		return err
-	}
-	config, err := pair.Client(line.Certificate)
-	if err != nil {
-		return &permanent{err}
-	}
-	p.major = line.Major
-	if p.conn, err = connect(c, config, line); err != nil {
-		return err
-	}
-	go readStdio(p.conn, p.log)
-	return nil
+	p.end()
+	return nil, p.failed(c.Path, err)
 }
 
 // Conn is the connection to the plugin. Its messages are limited as the contract
@@ -146,7 +130,7 @@ func (p *Process) shakeHands(ctx context.Context, c Config, pair *handshake.Pair
 func (p *Process) Conn() grpc.ClientConnInterface { return p.conn }
 
 // Major of the contract that the plugin chose.
-func (p *Process) Major() int { return p.major }
+func (p *Process) Major() int { return p.client.NegotiatedVersion() }
 
 // PID of the process.
 func (p *Process) PID() int { return p.process.cmd.Process.Pid }
@@ -174,9 +158,12 @@ func (p *Process) Stop() bool {
 // more can be done.
 func (p *Process) end() {
 	_ = p.process.kill()
-	wait(p.process.ended, KillWait)
-	if p.conn != nil {
-		_ = p.conn.Close()
+	// go-plugin's own end asks the plugin to leave, so it comes when nobody is left
+	// to ask.
+	if wait(p.process.ended, KillWait) {
+		cleaned := make(chan struct{})
+		go func() { defer close(cleaned); p.client.Kill() }()
+		wait(cleaned, KillWait)
 	}
 }
 

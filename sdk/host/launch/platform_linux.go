@@ -10,8 +10,6 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/identitymesh/identitymesh/sdk/internal/handshake"
 )
 
 const (
@@ -70,9 +68,6 @@ func awaitExit(p *os.Process) {
 // otherFormat reports whether a file was not run because it is not for this
 // system.
 func otherFormat(err error) bool { return errors.Is(err, syscall.ENOEXEC) }
-
-// transport tells the plugin where to listen.
-func transport(place string) []string { return []string{handshake.EnvFolder + "=" + place} }
 
 // checkAddress refuses whatever is not a socket in the folder of this start.
 func checkAddress(network, address, place string) error {

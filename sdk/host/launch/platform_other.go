@@ -33,8 +33,6 @@ func awaitExit(*os.Process) {}
 
 func otherFormat(error) bool { return false }
 
-func transport(string) []string { return nil }
-
 func checkAddress(string, string, string) error { return errPlatform }
 
 func endEscaped(string, int) int { return 0 }

@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -34,16 +33,21 @@ func openImage(path string) (*os.File, error) {
 	return os.NewFile(uintptr(h), path), nil
 }
 
+// heldBack: the process runs nothing until it is contained, or what it forks first
+// could stay outside.
+const heldBack = windows.CREATE_SUSPENDED
+
 // command runs the file by its path, which the open handle keeps from changing
 // until the process exists.
 func command(image *os.File) *exec.Cmd {
 	cmd := exec.Command(image.Name())
-	cmd.SysProcAttr = &windows.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP, HideWindow: true}
+	cmd.SysProcAttr = &windows.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP | heldBack, HideWindow: true}
 	return cmd
 }
 
 // containment is a Job Object: closing its last handle, which the system does
-// when the host ends, ends everything in it.
+// when the host ends, ends everything in it. Nothing leaves it, because the right
+// to do so has to be given.
 type containment struct{ job windows.Handle }
 
 func contain(p *os.Process) (containment, error) {
@@ -57,6 +61,9 @@ func contain(p *os.Process) (containment, error) {
 	if _, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
 		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info))); err == nil {
 		err = assign(job, p.Pid)
+	}
+	if err == nil {
+		err = letGo(p.Pid)
 	}
 	if err != nil {
 		_ = windows.CloseHandle(job)
@@ -72,6 +79,34 @@ func assign(job windows.Handle, pid int) error {
 	}
 	defer windows.CloseHandle(h)
 	return windows.AssignProcessToJobObject(job, h)
+}
+
+// letGo lets the process run that was held back. Its thread has to be looked for,
+// because Go keeps no handle of it.
+func letGo(pid int) error {
+	all, err := windows.CreateToolhelp32Snapshot(windows.TH32CS_SNAPTHREAD, 0)
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(all)
+	entry := windows.ThreadEntry32{Size: uint32(unsafe.Sizeof(windows.ThreadEntry32{}))}
+	found := errors.New("it has no thread")
+	for err = windows.Thread32First(all, &entry); err == nil; err = windows.Thread32Next(all, &entry) {
+		if entry.OwnerProcessID == uint32(pid) {
+			found = resume(entry.ThreadID)
+		}
+	}
+	return found
+}
+
+func resume(thread uint32) error {
+	h, err := windows.OpenThread(windows.THREAD_SUSPEND_RESUME, false, thread)
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(h)
+	_, err = windows.ResumeThread(h)
+	return err
 }
 
 func (c containment) kill() error {
@@ -102,14 +137,6 @@ func awaitExit(p *os.Process) {
 // system.
 func otherFormat(err error) bool {
 	return errors.Is(err, windows.ERROR_BAD_EXE_FORMAT) || errors.Is(err, windows.ERROR_EXE_MACHINE_TYPE_MISMATCH)
-}
-
-// transport tells the plugin where to listen.
-func transport(string) []string {
-	return []string{
-		handshake.EnvMinPort + "=" + strconv.Itoa(handshake.MinPort),
-		handshake.EnvMaxPort + "=" + strconv.Itoa(handshake.MaxPort),
-	}
 }
 
 // checkAddress refuses whatever is not a port of the loopback that this host

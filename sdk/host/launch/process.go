@@ -12,9 +12,10 @@ import (
 // process is the operating system's side of a plugin: what is started, contained,
 // watched and ended.
 type process struct {
-	cmd    *exec.Cmd
-	place  string // the folder of its socket, which goes with it
-	logger *slog.Logger
+	cmd     *exec.Cmd
+	place   string // the folder of its socket, which goes with it
+	running bool   // it was started; set before start returns
+	logger  *slog.Logger
 	// readStdout and readStderr take in the two until their end.
 	readStdout, readStderr func(io.Reader)
 
@@ -69,6 +70,7 @@ func (p *process) start() error {
 		closeAll(mine[:]...)
 		return err
 	}
+	p.running = true
 	return nil
 }
 

@@ -80,6 +80,15 @@ func (p *Pair) Server(hostPEM string) (*tls.Config, error) {
 	}, nil
 }
 
+// Host returns the host's TLS before it has read the handshake line: it trusts
+// nobody, the system's authorities neither.
+func (p *Pair) Host() *tls.Config {
+	return &tls.Config{
+		Certificates: []tls.Certificate{p.certificate}, MinVersion: tls.VersionTLS12,
+		RootCAs: x509.NewCertPool(), ServerName: name,
+	}
+}
+
 // Client returns the host's TLS: it goes on only with the certificate that the
 // plugin wrote into the handshake line.
 func (p *Pair) Client(plugin string) (*tls.Config, error) {
@@ -91,11 +100,7 @@ func (p *Pair) Client(plugin string) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the plugin's certificate is unreadable: %w", err)
 	}
-	// A pool of its own is what keeps the system's authorities out.
-	pool := x509.NewCertPool()
-	pool.AddCert(certificate)
-	return &tls.Config{
-		Certificates: []tls.Certificate{p.certificate}, MinVersion: tls.VersionTLS12,
-		RootCAs: pool, ServerName: name,
-	}, nil
+	config := p.Host()
+	config.RootCAs.AddCert(certificate)
+	return config, nil
 }
