@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -104,6 +105,9 @@ func (p *Provider) observe(s supervise.Status) {
 func runBases(c Config) []string {
 	service, session := "", ""
 	for _, kv := range c.Environ {
+		if runtime.GOOS == "windows" {
+			break // there these variables mean nothing, and sockets have no paths
+		}
 		switch key, value, _ := strings.Cut(kv, "="); key {
 		case "RUNTIME_DIRECTORY": // several are separated by colons, see systemd.exec(5)
 			service, _, _ = strings.Cut(value, ":")

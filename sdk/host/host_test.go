@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	binary = filepath.Join(dir, "memplugin")
+	binary = filepath.Join(dir, "memplugin"+executable)
 	if out, err := exec.Command("go", "build", "-o", binary, "./internal/memplugin").CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("build the test's plugin: %v\n%s", err, out))
 	}
@@ -191,6 +191,7 @@ func TestPluginSeesOnlyTheAllowedEnvironment(t *testing.T) {
 	for _, key := range strings.Fields(get(t, b, "secret://test/environment")) {
 		switch {
 		case key == "ALLOWED", key == "IDENTITYMESH_PLUGIN_COOKIE", key == "IDENTITYMESH_PLUGIN_LOG_LEVEL", strings.HasPrefix(key, "PLUGIN_"):
+		case ofTheSystem(key):
 		default:
 			t.Errorf("the plugin sees %s", key)
 		}
@@ -246,52 +247,18 @@ func TestVersionThatWasNotPinnedIsRefused(t *testing.T) {
 	}
 }
 
-func TestDataFolderThatLiesDeepNeedsAnotherPlaceForSockets(t *testing.T) {
-	session := shortFolder(t)
-	deep := filepath.Join(shortFolder(t), strings.Repeat("deep", 20))
-	r, err := host.OpenResolver(host.Config{
-		Choice: choice("{}"), DataFolder: deep, Environ: []string{"XDG_RUNTIME_DIR=" + session},
-		Logger: slog.New(slog.DiscardHandler), Tracer: tracenoop.NewTracerProvider(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if _, err := r.Get(t.Context(), "secret://test/pid", secret.Current); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat(filepath.Join(session, "identitymesh")); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestFirstRuntimeDirectoryOfTheServiceHoldsTheSockets(t *testing.T) {
-	service := shortFolder(t)
-	r, err := host.OpenResolver(host.Config{
-		Choice: choice("{}"), DataFolder: shortFolder(t), Environ: []string{"RUNTIME_DIRECTORY=" + service + ":/nowhere"},
-		Logger: slog.New(slog.DiscardHandler), Tracer: tracenoop.NewTracerProvider(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	if _, err := os.Stat(filepath.Join(service, "plugins")); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestProgramThatIsNoPluginIsReportedWithItsOutput(t *testing.T) {
 	c := choice("{}")
-	c.Plugin.Path = "/bin/echo"
+	c.Plugin.Path = noPlugin
 	var err error
 	if c.Plugin.SHA256, err = launch.Hash(c.Plugin.Path); err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	b := open(t, c)
 	_, err = b.Describe(ctx, "secret://a")
-	if err == nil || !strings.Contains(err.Error(), "/bin/echo") {
+	if err == nil || !strings.Contains(err.Error(), noPlugin) {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package host_test
 
@@ -8,8 +8,16 @@ import (
 	"testing"
 )
 
-// hostRole makes the test binary play a host; only the Linux tests use it.
-const hostRole = "IDENTITYMESH_TEST_HOST_ROLE"
+// Plugins run on Linux and Windows only; here the tests just compile.
+const (
+	hostRole   = "IDENTITYMESH_TEST_HOST_ROLE"
+	executable = ""
+	killed     = "killed"
+	noPlugin   = "/bin/echo"
+	escapes    = ""
+)
+
+func ofTheSystem(string) bool { return false }
 
 func runAsHost() {}
 

@@ -53,6 +53,9 @@ func (d *door) listen() (net.Listener, error) {
 	if runtime.GOOS != "windows" {
 		return net.Listen("unix", filepath.Join(d.folder, fmt.Sprintf("p%d", os.Getpid())))
 	}
+	if d.folder != os.Getenv("PLUGIN_UNIX_SOCKET_DIR") {
+		return net.Listen("tcp", "127.0.0.1:0") // the system's choice is above the host's ports
+	}
 	low, _ := strconv.Atoi(os.Getenv("PLUGIN_MIN_PORT"))
 	high, _ := strconv.Atoi(os.Getenv("PLUGIN_MAX_PORT"))
 	for port := low; port <= high; port++ {

@@ -45,7 +45,7 @@ func starters() []Persona {
 		{Name: "in-the-clear", About: "Serves without TLS.",
 			Breaks: []string{"connection-is-mutually-authenticated"},
 			part:   part{door: func(d *door) { d.plain = true }}},
-		{Name: "socket-elsewhere", About: "Listens outside of the folder that its host gave it.",
+		{Name: "socket-elsewhere", About: "Listens outside of the folder, or of the ports, that its host gave it.",
 			Breaks: []string{"socket-is-in-the-folder-of-the-host"},
 			part:   part{door: func(d *door) { d.folder = os.TempDir() }}},
 		{Name: "second-door", About: "Listens at a port beside its socket.",

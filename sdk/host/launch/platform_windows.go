@@ -67,7 +67,8 @@ func contain(p *os.Process) (containment, error) {
 	}
 	if err != nil {
 		_ = windows.CloseHandle(job)
-		return containment{}, fmt.Errorf("put the plugin into a job object: %w", err)
+		// Not wrapped, because it says nothing about the file.
+		return containment{}, fmt.Errorf("put the plugin into a job object: %v", err)
 	}
 	return containment{job}, nil
 }

@@ -3,6 +3,7 @@ package host_test
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -14,12 +15,17 @@ func TestFileThatIsSwappedWhileItRunsDoesNotRun(t *testing.T) {
 	t.Parallel()
 	s := newShow(t, "good")
 	plugin := &s.config.Choice.Plugin
-	installed := filepath.Join(t.TempDir(), "persona-good")
+	installed := filepath.Join(t.TempDir(), "persona-good"+executable)
 	copyFile(t, plugin.Path, installed)
 	plugin.Path = installed
-	playOpened(t, s, []string{"signal: killed", "has SHA-256"}, host.OpenResolver, func(t *testing.T, s *show, r *host.Resolver) {
+	playOpened(t, s, []string{killed, "has SHA-256"}, host.OpenResolver, func(t *testing.T, s *show, r *host.Resolver) {
 		pid := ask(t, r)
-		copyFile(t, "/bin/echo", installed+".new")
+		copyFile(t, noPlugin, installed+".new")
+		if runtime.GOOS == "windows" { // a file that runs can be moved there, and not replaced
+			if err := os.Rename(installed, installed+".old"); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if err := os.Rename(installed+".new", installed); err != nil {
 			t.Fatal(err)
 		}
