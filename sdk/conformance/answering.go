@@ -20,7 +20,7 @@ func callCases() []Case {
 		{Name: "every-call-has-a-deadline", Page: "README.md", Level: Core, About: "a call without one is INTERNAL of HOST, and does nothing", run: refusesEndlessCalls},
 		{Name: "plugin-gives-up-with-its-caller", Page: "README.md", Level: Core, About: "calls end with their deadline, and those that were given up do no harm", run: givesUp, phase: alone},
 		{Name: "calls-come-concurrently", Page: "README.md", Level: Core, About: "64 calls at once are answered right, and not one after the other", run: servesManyAtOnce, phase: alone},
-		{Name: "running-plugin-answers-getinfo", Page: "process.md", Level: Core, About: "within 5 s, while 128 other calls wait", run: givesSignsOfLife, phase: alone},
+		{Name: "running-plugin-answers-getinfo", Page: "process.md", Level: Core, About: "within 5 s, while 128 other calls are under way", run: givesSignsOfLife, phase: alone},
 		{Name: caseClaims, Page: "plugin.md", Level: Core, About: "no call that is claimed is answered with UNSUPPORTED", run: servesWhatItClaims},
 		{Name: caseCheck, Page: "plugin.md", Level: Core, About: "a check answers, changes nothing and shows no value", run: checksQuietly, phase: alone},
 	}
@@ -101,6 +101,11 @@ func givesUp(ctx context.Context, t *trial) error {
 	if err != nil {
 		return err
 	}
+	start := time.Now()
+	if err := p.holds(ctx, sub.ref, sub.value); err != nil {
+		return err
+	}
+	usual := time.Since(start)
 	ask := func(deadline time.Duration) {
 		bounded, cancel := context.WithTimeout(ctx, deadline+grace)
 		defer cancel()
@@ -122,8 +127,12 @@ func givesUp(ctx context.Context, t *trial) error {
 		_, _ = p.Get(given, &pb.GetRequest{Ref: sub.ref})
 		_, _ = p.Describe(given, &pb.DescribeRequest{Ref: sub.ref})
 	})
+	start = time.Now()
 	if err := p.holds(ctx, sub.ref, sub.value); err != nil {
 		t.failf("after calls that were given up: %w", err)
+	} else if took := time.Since(start); took > grace+callers*usual {
+		t.failf("after calls that were given up a Get took %s, and %s before, expected it not to wait for them",
+			took.Round(time.Millisecond), usual.Round(time.Millisecond))
 	}
 	if !t.claims(facade.Write) {
 		return nil
@@ -205,33 +214,38 @@ const lifeLimit = 5 * time.Second
 // givesSignsOfLife asks while more calls are under way than most servers have
 // threads for.
 func givesSignsOfLife(ctx context.Context, t *trial) error {
-	sub, p, err := t.subjectAndPlugin(ctx)
+	sub, err := t.subject(ctx)
 	if err != nil {
 		return err
 	}
-	busy, over := context.WithCancel(ctx)
-	var calls sync.WaitGroup
-	for range 2 * callers {
-		calls.Go(func() {
-			for busy.Err() == nil {
-				if _, err := p.Get(busy, &pb.GetRequest{Ref: sub.ref}); err != nil {
-					return
-				}
-			}
-		})
-	}
-	defer calls.Wait()
-	defer over()
-	for range 3 {
-		sleep(ctx, 50*time.Millisecond)
-		limited, cancel := context.WithTimeout(ctx, lifeLimit)
-		_, err := p.GetInfo(limited, &pb.GetInfoRequest{HostContractMinor: contract.Minor})
-		cancel()
-		if err != nil {
-			return outcome(fmt.Sprintf("GetInfo while %d other calls are under way", 2*callers), err)
+	return t.fresh(ctx, func(p *plugin) error {
+		if err := p.configure(ctx, t.config.Config); err != nil {
+			return err
 		}
-	}
-	return nil
+		busy, over := context.WithCancel(ctx)
+		var calls sync.WaitGroup
+		for range 2 * callers {
+			calls.Go(func() {
+				for busy.Err() == nil {
+					if _, err := p.Get(busy, &pb.GetRequest{Ref: sub.ref}); err != nil {
+						return
+					}
+				}
+			})
+		}
+		defer calls.Wait()
+		defer over()
+		for range 3 {
+			sleep(ctx, 50*time.Millisecond)
+			limited, cancel := context.WithTimeout(ctx, lifeLimit)
+			_, err := p.GetInfo(limited, &pb.GetInfoRequest{HostContractMinor: contract.Minor})
+			cancel()
+			if err != nil {
+				return outcome(fmt.Sprintf("GetInfo while %d other calls are under way", 2*callers), err)
+			}
+		}
+		return nil
+	})
 }
 
 // isUnserved asks for what is claimed, in a way that changes nothing that is

@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/url"
 	"regexp"
 	"strings"
@@ -74,20 +75,22 @@ func forms(text, what string) []needle {
 	return all
 }
 
-// value returns a value of n bytes of printable ASCII that is like no other. It
-// holds the mark when there is room for it.
+// value returns a value of n bytes of printable ASCII that is like no other in any
+// part. It begins with the mark when there is room for it.
 func (l *leaks) value(n int) []byte {
-	head := l.mark + "-" + random(8) + "-"
-	if n < len(head) {
-		return []byte(random(n))
+	out := make([]byte, n)
+	at := 0
+	if head := l.mark + "-"; n >= len(head)+8 {
+		at = copy(out, head)
 	}
-	// Random letters to the end, cheaply: a block that repeats would hide a cut.
-	var b bytes.Buffer
-	b.WriteString(head)
-	for i := 0; b.Len() < n; i++ {
-		fmt.Fprintf(&b, "%07x.", i)
+	r := rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64()))
+	for at < n {
+		for bits := r.Uint64(); bits != 0 && at < n; bits /= uint64(len(letters)) {
+			out[at] = letters[bits%uint64(len(letters))]
+			at++
+		}
 	}
-	return b.Bytes()[:n]
+	return out
 }
 
 // note remembers the digests of a value that was written.

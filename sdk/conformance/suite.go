@@ -328,9 +328,10 @@ func outcome(call string, err error) error {
 	return fmt.Errorf("%s: %w", call, wire.FromError(err))
 }
 
+const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+
 // random returns n random letters and digits, for names and not for secrecy.
 func random(n int) string {
-	const letters = "abcdefghijklmnopqrstuvwxyz0123456789"
 	out := make([]byte, n)
 	for i := range out {
 		out[i] = letters[rand.IntN(len(letters))]

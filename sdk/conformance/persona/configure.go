@@ -57,7 +57,7 @@ func setters() []Persona {
 				return next()
 			})},
 		{Name: "dies-of-nonsense", About: "Ends its process when its configuration is not UTF-8.",
-			Breaks: []string{"configure-refuses-what-is-no-object"},
+			Breaks: []string{"configure-refuses-what-is-no-object", "defect-ends-the-call-and-not-the-process"},
 			part: onConfigure(func(_ scene, req *pb.ConfigureRequest, next func() (*pb.ConfigureResponse, error)) (*pb.ConfigureResponse, error) {
 				if !utf8.Valid(req.GetConfig()) {
 					os.Exit(11)

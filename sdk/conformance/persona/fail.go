@@ -96,7 +96,7 @@ func failers() []Persona {
 				return handle(ctx, req)
 			}}},
 		{Name: "one-at-a-time", About: "Serves one call after the other, and takes a while for each.",
-			Breaks: []string{"calls-come-concurrently"}, part: oneAtATime()},
+			Breaks: []string{"calls-come-concurrently", "running-plugin-answers-getinfo"}, part: oneAtATime()},
 		{Name: "late", About: "Answers the trigger a minute after it was asked, whatever the deadline.",
 			part: part{call: on(func(_ scene, req *pb.GetRequest, next func() (*pb.GetResponse, error)) (*pb.GetResponse, error) {
 				if req.GetRef() == Trigger {

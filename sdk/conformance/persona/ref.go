@@ -27,11 +27,14 @@ func mangler() []Persona {
 			part: mangle(strings.NewReplacer("e\u0301", "\u00e9", "a\u0308", "\u00e4", "o\u0308", "\u00f6", "u\u0308", "\u00fc", "A\u030a", "\u00c5", "\u212b", "\u00c5").Replace)},
 		{Name: "tidies-refs", About: "Takes double slashes and dots out of refs, as of paths.", Breaks: rule,
 			part: mangle(func(ref string) string {
-				scheme, path, _ := strings.Cut(ref, "://")
+				scheme, path, found := strings.Cut(ref, "://")
+				if !found {
+					return ref
+				}
 				return scheme + "://" + strings.NewReplacer("//", "/", "/./", "/").Replace(path)
 			})},
 		{Name: "short-refs", About: "Refuses refs of more than 1,000 bytes, and does not say so in its limits.",
-			Breaks: []string{"longest-ref-is-taken"},
+			Breaks: []string{"longest-ref-is-taken", "refs-are-the-same-only-when-their-bytes-are"},
 			part: part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 				if r, ok := req.(interface{ GetRef() string }); ok && len(r.GetRef()) > 1000 {
 					return nil, fault.New(fault.InvalidRef, fault.SourceConfig, "the ref is longer than 1000 bytes")
@@ -56,14 +59,20 @@ func mangle(change func(string) string) part {
 	asked := map[string]string{} // by what was made of them
 	return part{call: func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
 		ref, has := req.(interface{ GetRef() string })
+		original := ""
 		if has {
-			original := ref.GetRef()
+			original = ref.GetRef()
 			setRef(req, change(original))
 			mu.Lock()
 			asked[ref.GetRef()] = original
 			mu.Unlock()
 		}
 		resp, err := handle(ctx, req)
+		if one, ok := resp.(interface{ GetMetadata() *pb.Metadata }); ok && has && one.GetMetadata() != nil {
+			m := one.GetMetadata()
+			m.Ref, m.Name = original, naming.Name(original)
+			return resp, err
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		for _, m := range metadataOf(resp) {

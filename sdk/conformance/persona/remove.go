@@ -36,7 +36,10 @@ func removers() []Persona {
 				return resp, err
 			})},
 		{Name: "keeps-deleted", About: "Answers Delete and deletes nothing.",
-			Breaks: []string{"deleted-secret-is-not-served"},
+			Breaks: []string{
+				"deleted-secret-is-not-served", "get-of-a-deleted-secret-is-deleted", "purged-secret-is-gone",
+				"recover-brings-back-the-old-value", "repeated-write-does-no-harm",
+			},
 			part: onDelete(func(s scene, req *pb.DeleteRequest, next func() (*pb.DeleteResponse, error)) (*pb.DeleteResponse, error) {
 				if _, err := s.describe(req.GetRef()); err != nil {
 					return next()
