@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
@@ -27,7 +28,8 @@ func fill(t *testing.T, s *show) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	for ref, value := range map[secret.Ref]string{full: canary, empty: ""} {
+	large := strings.Repeat(canary, contract.MaxValueBytes/2/len(canary)+1) // some lies are told of large values only
+	for ref, value := range map[secret.Ref]string{full: large, empty: ""} {
 		if _, err := a.Set(t.Context(), provider.SetRequest{Ref: ref, Value: secret.NewValue([]byte(value))}); err != nil {
 			t.Fatal(err)
 		}
