@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/conformance/persona"
+	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/launch/logline"
 )
@@ -39,6 +40,9 @@ func TestFloodOnStdoutBlocksNobody(t *testing.T) {
 		for range 10 {
 			ask(t, r)
 			time.Sleep(100 * time.Millisecond)
+		}
+		if _, err := read(t, r, persona.Trigger, 30*time.Second); fault.Of(err) != fault.NotFound {
+			t.Errorf("a call that writes 6 MiB to stdout ended with %v", err)
 		}
 		s.expect("plugin writes to stdout after its handshake line")
 	})

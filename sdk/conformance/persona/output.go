@@ -19,6 +19,9 @@ func flood(w io.Writer, text string) {
 	}
 }
 
+// greeting is a line of some kilobytes.
+func greeting() string { return strings.Repeat("hello ", 1<<10) + "\n" }
+
 // talkers write what they should not.
 func talkers() []Persona {
 	line := `{"time":"2026-01-02T03:04:05Z","level":"ERROR","msg":"the sky is falling","n":1}` + "\n"
@@ -27,9 +30,12 @@ func talkers() []Persona {
 			part: part{configured: func(s *stage) { flood(s.stderr, strings.Repeat(line, 100)) }}},
 		{Name: "hostile-logs", About: "Writes log lines made to confuse, inflate or take over their reader.",
 			part: part{configured: func(s *stage) { _, _ = io.WriteString(s.stderr, strings.Join(HostileLines(), "\n")) }}},
-		{Name: "chatty-after", About: "Writes megabytes to stdout after the handshake.",
+		{Name: "chatty-after", About: "Writes megabytes to stdout after the handshake, and waits until they are read.",
 			Breaks: []string{"stdout-holds-nothing-else"},
-			part:   part{configured: func(s *stage) { flood(s.stdout, strings.Repeat("hello ", 1<<10)+"\n") }}},
+			part: part{
+				configured: func(s *stage) { flood(s.stdout, greeting()) },
+				call:       onTrigger(func() { _, _ = io.WriteString(os.Stdout, strings.Repeat(greeting(), 1<<10)) }),
+			}},
 		{Name: "one-word-after", About: "Writes one line to stdout after the handshake.",
 			Breaks: []string{"stdout-holds-nothing-else"},
 			part:   part{configured: func(s *stage) { _, _ = io.WriteString(s.stdout, "configured\n") }}},

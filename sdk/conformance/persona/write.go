@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	pb "github.com/identitymesh/identitymesh/sdk/gen/identitymesh/secretprovider/v1"
 )
@@ -36,7 +37,9 @@ func writers() []Persona {
 		{Name: "cuts-long", About: "Stores the first 512 KiB of longer values.",
 			Breaks: []string{"set-never-cuts-a-value"},
 			part: onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
-				req.Value = req.Value[:min(len(req.Value), 512<<10)]
+				if len(req.GetValue()) <= contract.MaxValueBytes {
+					req.Value = req.Value[:min(len(req.Value), 512<<10)]
+				}
 				return next()
 			})},
 		{Name: "takes-too-much", About: "Says that it stores 64 KiB at most and takes more.",
@@ -73,7 +76,7 @@ func writers() []Persona {
 			})},
 		{Name: "mixes-writers", About: "Stores a mixture of two values that are set at the same time.",
 			Breaks: []string{"concurrent-sets-are-applied-whole"}, part: mixesWriters()},
-		{Name: "reads-late", About: "Serves the value before for a while after Set of a small one has answered.",
+		{Name: "reads-late", About: "Serves the value before for a while after Set of a longer one has answered.",
 			Breaks: []string{"set-is-seen-by-the-next-get", "set-of-no-bytes-is-a-value"}, part: readsLate()},
 		{Name: "same-value-same-version", About: "Makes no version of a value that is there already.",
 			Breaks: []string{"version-names-one-state-only"},
@@ -117,8 +120,9 @@ func readsLate() part {
 	before := map[string]*pb.GetResponse{}
 	sets := onSet(func(s scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
 		old, none := s.get(req.GetRef(), "")
+		size := len(req.GetValue())
 		resp, err := next()
-		if none == nil && err == nil && len(req.GetValue()) < 4<<10 {
+		if n := len(old.GetValue()); none == nil && err == nil && 0 < n && n < size {
 			mu.Lock()
 			before[req.GetRef()] = old
 			mu.Unlock()
