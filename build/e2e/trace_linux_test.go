@@ -156,6 +156,19 @@ func list(spans []collector.Span) string {
 	return b.String()
 }
 
+func TestEveryMetricIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/telemetry.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{telemetry.MetricCallDuration, telemetry.MetricState, telemetry.MetricRestarts,
+		"identitymesh.plugin", "identitymesh.reason", "identitymesh.state", "rpc.method"} {
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("%s is not documented", name)
+		}
+	}
+}
+
 // expectNothingLeaked searches everything that was received, and every file.
 func (o *observed) expectNothingLeaked() {
 	o.t.Helper()
