@@ -20,20 +20,21 @@ func unchecked() map[string]string {
 		life    = "about more than one release, or the whole life of a secret"
 	)
 	return map[string]string{
-		"answer-that-breaks-the-contract-hides-a-write": host,
-		"older-major-is-served-until-the-next-one":      host,
-		"the-end-of-a-plugin-is-bounded":                host,
-		"times-inform-only":                             host,
-		"log-lines-stay-within-the-limits":              "about what a host keeps; a plugin may write more",
-		"list-fails-rather-than-leaves-out":             unheard,
-		"unknown-outcome-says-so":                       unheard,
-		"name-stays-the-same-for-ever":                  life,
-		"version-is-the-one-that-is-pinned":             life,
-		"plugin-is-one-self-contained-file":             "about how a plugin is built and installed",
-		"refs-are-not-secret-and-not-for-everybody":     "about traces and stores, which a run does not see",
-		"spans-carry-no-refs-and-no-texts":              "about traces, which a run does not see",
-		"get-leaves-no-copy":                            "seen as value-stays-where-it-belongs, log-holds-no-value and error-holds-no-value",
-		"config-schema-describes-every-key":             "about what the author means by a key",
+		"answer-that-breaks-the-contract-hides-a-write":  host,
+		"older-major-is-served-until-the-next-one":       host,
+		"the-end-of-a-plugin-is-bounded":                 host,
+		"times-inform-only":                              host,
+		"log-lines-stay-within-the-limits":               "about what a host keeps; a plugin may write more",
+		"list-fails-rather-than-leaves-out":              unheard,
+		"unknown-outcome-says-so":                        unheard,
+		"name-stays-the-same-for-ever":                   life,
+		"version-is-the-one-that-is-pinned":              life,
+		"plugin-is-one-self-contained-file":              "about how a plugin is built and installed",
+		"refs-are-not-secret-and-not-for-everybody":      "about traces and stores, which a run does not see",
+		"spans-carry-no-refs-and-no-texts":               "about traces, which a run does not see",
+		"refusal-comes-before-the-headers-of-a-response": "seen as answer-is-a-message-of-the-contract or messages-are-within-four-mebibytes, for which a host takes it",
+		"get-leaves-no-copy":                             "seen as value-stays-where-it-belongs, log-holds-no-value and error-holds-no-value",
+		"config-schema-describes-every-key":              "about what the author means by a key",
 	}
 }
 

@@ -206,14 +206,10 @@ func (t *trial) crowd(ctx context.Context, p *plugin, good map[string]json.RawMe
 	for i := range 3 * contract.MaxDiagnostics {
 		body[fmt.Sprintf("%s-%d", unknownKey, i)] = json.RawMessage("1")
 	}
-	all, _, err := p.problems(ctx, toJSON(body))
-	if err != nil {
+	if _, _, err := p.problems(ctx, toJSON(body)); err != nil {
 		return outcome("Configure with many unknown keys", err)
 	}
-	if len(all) > contract.MaxDiagnostics {
-		t.failf("Configure returned %d diagnostics, expected at most %d", len(all), contract.MaxDiagnostics)
-	}
-	return nil
+	return nil // their number is judged with every answer
 }
 
 // about reports whether a diagnostic is about key or something below it. Keys may

@@ -135,7 +135,7 @@ func (replay) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallO
 	return nil, status.Error(codes.Unimplemented, "the contract has no streams")
 }
 
-// heard are the rules that are held against every answer.
+// heardCases are the rules that are held against every answer.
 func heardCases() []Case {
 	passes := func(name, page, about string) Case {
 		return Case{
@@ -160,7 +160,6 @@ func heardCases() []Case {
 		passes("list-token-is-short-text", "metadata.md", "tokens of at most 4 KiB without control characters"),
 		passes("listversions-page-holds-no-version-twice", "metadata.md", "no version twice on a page"),
 		passes("get-value-is-within-the-limit", "value.md", "at most 1 MiB"),
-		passes("refusal-comes-before-the-headers-of-a-response", "errors.md", "a refusal that can be told from an answer that is too large"),
 		passes(caseReasons, "errors.md", "one detail at most, with the code of its reason"),
 		advice,
 		passes(caseErrors, "errors.md", "no failure shows a value"),

@@ -43,6 +43,7 @@ func setters() []Persona {
 				return next()
 			})},
 		{Name: "many-diagnostics", About: "Answers Configure with more diagnostics than there may be.",
+			Breaks: []string{"diagnostics-are-well-formed"},
 			part: part{call: answer(func(r *pb.ConfigureResponse) {
 				for range 200 {
 					r.Diagnostics = append(r.Diagnostics, &pb.Diagnostic{Severity: pb.Diagnostic_SEVERITY_WARNING, Path: "Folder", Summary: "is odd"})
@@ -79,6 +80,7 @@ func setters() []Persona {
 				return resp, err
 			})}},
 		{Name: "many-results", About: "Answers Check with more results than there may be.",
+			Breaks: []string{"check-report-is-well-formed"},
 			part: part{call: answer(func(r *pb.CheckResponse) {
 				for range 100 {
 					r.Results = append(r.Results, &pb.CheckResult{Name: "one-more", Ok: true})

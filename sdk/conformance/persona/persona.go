@@ -36,6 +36,6 @@ func All() []Persona {
 	return slices.Concat(
 		[]Persona{{Name: "good", About: "Breaks nothing."}},
 		starters(), quitters(), clingers(), talkers(), impostors(), giants(),
-		misreaders(), listers(), writers(), removers(), mangler(), failers(), setters(),
+		misreaders(), listers(), writers(), removers(), mangler(), failers(), setters(), oddities(),
 	)
 }
