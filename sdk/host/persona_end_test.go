@@ -19,7 +19,7 @@ import (
 func TestPluginThatDiesOverAndOverIsQuarantined(t *testing.T) {
 	t.Parallel()
 	play(t, "crash-loop", []string{"exit status 4"}, func(t *testing.T, s *show, r *host.Resolver) {
-		st := until(t, r, 40*time.Second, supervise.Quarantined)
+		st := until(t, r, 90*time.Second, supervise.Quarantined)
 		if st.Restarts != supervise.Budget {
 			t.Errorf("it was started again %d times", st.Restarts)
 		}

@@ -16,7 +16,7 @@ func starters() []Persona {
 	return []Persona{
 		{Name: "slow-start", About: "Takes 3 s to reach the handshake.", part: wait(3 * time.Second)},
 		{Name: "very-slow-start", About: "Takes 20 s to reach the handshake.", part: wait(20 * time.Second)},
-		{Name: "silent", About: "Runs and never shakes hands.", part: part{first: func(*stage) { select {} }, stays: true}},
+		{Name: "silent", About: "Runs and never shakes hands.", part: part{first: func(*stage) { time.Sleep(time.Hour) }, stays: true}},
 		{Name: "frozen-at-start", About: "Is stopped by a signal before the handshake.", part: part{first: func(*stage) { freeze() }}},
 		{Name: "crash-at-start", About: "Says why on stderr and ends with code 3 before the handshake.", part: part{first: func(s *stage) {
 			fmt.Fprintln(s.stderr, "cannot find my library")
