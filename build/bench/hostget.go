@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
@@ -41,8 +42,10 @@ type call func(context.Context) error
 // HostGet compares Get through the whole host, which is everything between the
 // engine and a plugin, with a bare unary call of gRPC with its default options
 // under mutual TLS: both over a unix socket to another process, with a value of
-// 64 bytes. Host and plugin trace, but no call is sampled.
+// 64 bytes. Host and plugin trace, but no call is sampled. Both sides' callers run
+// with the collector's setting of the engine.
 func HostGet(ctx context.Context, e Env) ([]Figure, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(engineGC))
 	resolver, ref, err := benchPlugin(ctx, e)
 	if err != nil {
 		return nil, err
@@ -158,7 +161,7 @@ func benchPlugin(ctx context.Context, e Env) (*host.Resolver, secret.Ref, error)
 			Environment: []string{"OTEL_TRACES_EXPORTER=otlp", "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:1"},
 		}},
 		DataFolder: filepath.Join(e.Dir, "d"), Environ: os.Environ(), LogLevel: slog.LevelInfo,
-		Logger: slog.New(slog.DiscardHandler), 
+		Logger: slog.New(slog.DiscardHandler),
 		Tracer: sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(0)))),
 	})
 	if err != nil {

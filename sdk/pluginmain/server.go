@@ -96,7 +96,6 @@ func (s *server) newGRPC(options []grpc.ServerOption) *grpc.Server {
 		grpc.MaxSendMsgSize(contract.MaxMessageBytes),
 		grpc.InitialWindowSize(contract.WindowBytes),
 		grpc.InitialConnWindowSize(contract.WindowBytes),
-		grpc.SharedWriteBuffer(true),
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.ChainUnaryInterceptor(telemetry.ServerInterceptor(s.tel.Tracer), s.guard),
 	)...)

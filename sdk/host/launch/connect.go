@@ -61,7 +61,6 @@ func dialOptions(c Config) []grpc.DialOption {
 			grpc.MaxCallRecvMsgSize(contract.MaxMessageBytes), grpc.MaxCallSendMsgSize(contract.MaxMessageBytes)),
 		grpc.WithInitialWindowSize(contract.WindowBytes),
 		grpc.WithInitialConnWindowSize(contract.WindowBytes),
-		grpc.WithSharedWriteBuffer(true),
 		grpc.WithIdleTimeout(0),
 		// Calls that may be repeated are repeated by their callers, on the next
 		// process; gRPC would keep a copy of every request for it.

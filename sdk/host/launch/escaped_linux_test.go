@@ -18,7 +18,7 @@ func TestDaemonThatLeftTheGroupEndsWithItsPlugin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tr := newTrial(t)
-			p, err := tr.start(t, "", name, 2*time.Second)
+			p, err := tr.start(t, "", name, 5*time.Second)
 			pid := tr.child(t)
 			if err == nil {
 				if !alive(pid) {

@@ -16,7 +16,7 @@ import (
 
 func TestPluginCannotHideFromItsEndInAnotherProcessGroup(t *testing.T) {
 	t.Parallel()
-	_, err := newTrial(t).start(t, "", "hides in its host's process group", time.Second)
+	_, err := newTrial(t).start(t, "", "hides in its host's process group", 5*time.Second)
 	var failed *launch.StartError
 	if !errors.As(err, &failed) || len(failed.LastLines) != 1 {
 		t.Fatalf("got %v", err)
