@@ -83,8 +83,8 @@ func newAuthor(t *testing.T) *author {
 	if err := os.Mkdir(here, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	build := command.Spec{Dir: w.Root, Env: []string{"CGO_ENABLED=0"},
-		Args: []string{"go", "build", "-o", filepath.Join(bin, "secretscli"), "./tools/secretscli/cmd/secretscli"}}
+	build := command.Spec{Dir: filepath.Join(w.Root, "tools", "secretscli"), Env: []string{"CGO_ENABLED=0", "GOWORK=off"},
+		Args: []string{"go", "build", "-o", filepath.Join(bin, "secretscli"), "./cmd/secretscli"}}
 	if _, err := command.Run(t.Context(), build); err != nil {
 		t.Fatal(err)
 	}
