@@ -65,12 +65,18 @@ func run[P provider.Provider](def provider.Definition[P], args []string) int {
 		return 1
 	}
 	tel.Logger.Info("starting", telemetry.KeyVersion, build.Version, "commit", build.Commit, "commit_date", build.Date, "go", build.Go)
+	secure, err := provideTLS()
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return 1
+	}
 	server := newServer(def, tel)
 	go watchLifeline(os.Stdin, server)
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: contract.CookieKey, MagicCookieValue: contract.CookieValue},
 		VersionedPlugins: map[int]plugin.PluginSet{contract.Major: {contract.ServiceSet: &services{register: server.register}}},
 		GRPCServer:       server.newGRPC,
+		TLSProvider:      secure,
 		Logger:           hclog.NewNullLogger(),
 	})
 	server.close()

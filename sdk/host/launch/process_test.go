@@ -98,7 +98,10 @@ func TestFiftyStartsLeaveNoGoroutineAndNoFileBehind(t *testing.T) {
 		}
 	}
 	start(3) // what is made once
-	routines, files := runtime.NumGoroutine(), open(t)
+	// A few more of either come and go by the runtime's own hand; what leaks does so
+	// with every start of its kind.
+	const slack = 4
+	routines, files := runtime.NumGoroutine()+slack, open(t)+slack
 	start(50)
 	for end := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > routines || open(t) > files; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
