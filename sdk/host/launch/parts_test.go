@@ -207,6 +207,11 @@ func (tr trial) start(t *testing.T, path, name string, limit time.Duration) (*la
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startWith(t, config, limit)
+}
+
+func startWith(t *testing.T, config launch.Config, limit time.Duration) (*launch.Process, error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	type outcome struct {
@@ -223,6 +228,7 @@ func (tr trial) start(t *testing.T, path, name string, limit time.Duration) (*la
 		if o.p != nil {
 			t.Cleanup(func() { o.p.Stop() })
 		}
+		skipWhatWineFailsAt(t, o.err)
 		return o.p, o.err
 	case <-time.After(limit + 20*time.Second):
 		t.Fatal("the start hangs")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 )
@@ -60,12 +61,16 @@ func refused(image *os.File, err error) error {
 	case otherFormat(err):
 		e.Why, e.Permanent = fmt.Sprintf("this system cannot run it: it is %s, this is %s/%s; install the build for this system",
 			kindOf(image), runtime.GOOS, runtime.GOARCH), true
+	case errors.Is(err, exec.ErrNotFound): // the file itself is open
+		e.Why, e.Permanent = "its name must end as that of a program does here, as in .exe; rename it and correct the path", true
 	case errors.Is(err, fs.ErrNotExist):
 		// The file itself is open; what is missing is what it names.
 		e.Why = "the interpreter or loader that the file names does not exist; install it, or a build that needs none"
 	default:
-		// The system names the file as it was handed over; operators know its path.
-		e.Why = strings.ReplaceAll(err.Error(), imagePath, image.Name())
+		e.Why = err.Error()
+		if imagePath != "" { // the system names the file as it was handed over; operators know its path
+			e.Why = strings.ReplaceAll(e.Why, imagePath, image.Name())
+		}
 	}
 	return e
 }
