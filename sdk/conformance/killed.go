@@ -59,11 +59,17 @@ func survivesKills(ctx context.Context, t *trial) error {
 	defer func() { p.stop() }()
 	ref, size := t.ref("a"), min(256<<10, t.info.Limits.MaxValueBytes)
 	old := t.leaks.value(size)
-	start := time.Now()
-	if _, err := p.set(ctx, ref, old); err != nil {
+	// The kills are spread over the time of a write, as far as that is known.
+	typical := time.Hour
+	measured := func(value []byte) error {
+		start := time.Now()
+		_, err := p.set(ctx, ref, value)
+		typical = min(typical, time.Since(start))
 		return err
 	}
-	typical := time.Since(start)
+	if err := measured(old); err != nil {
+		return err
+	}
 	for round := range kills {
 		next := t.leaks.value(size)
 		answered := make(chan error, 1)
@@ -72,7 +78,7 @@ func survivesKills(ctx context.Context, t *trial) error {
 			_, err := running.Set(ctx, &pb.SetRequest{Ref: ref, Value: next})
 			answered <- err
 		}()
-		sleep(ctx, time.Duration(rand.Int64N(int64(typical*5/4)+1)))
+		sleep(ctx, typical*time.Duration(2*round+1)/(2*kills)+time.Duration(rand.Int64N(int64(typical/kills)+1)))
 		running.kill()
 		stored := <-answered == nil
 		if p, err = t.configured(ctx); err != nil {
@@ -91,7 +97,7 @@ func survivesKills(ctx context.Context, t *trial) error {
 			return fmt.Errorf("Set answered, the process was killed, and the old value is back")
 		}
 		// The lost answer is made up for by sending the write again.
-		if _, err := p.set(ctx, ref, next); err != nil {
+		if err := measured(next); err != nil {
 			return fmt.Errorf("the same Set after a kill: %w", err)
 		}
 		if err := p.holds(ctx, ref, next); err != nil {

@@ -107,9 +107,7 @@ func (p *plugin) configure(ctx context.Context, config []byte) error {
 // whether it left by itself.
 func (p *plugin) stop() (time.Duration, bool) {
 	p.noteDeath()
-	if p.ended.CompareAndSwap(false, true) {
-		p.noteEscaped()
-	}
+	p.ended.Store(true)
 	start := time.Now()
 	left := p.process.Stop()
 	return time.Since(start), left
@@ -129,8 +127,8 @@ func (p *plugin) kill() {
 	p.process.Stop()
 }
 
-// noteEscaped looks for what the process moved out of its group, because its host
-// ends such processes with it.
+// noteEscaped looks for what the process moved out of its group, while it lives:
+// its host ends such processes with it.
 func (p *plugin) noteEscaped() {
 	pids, err := escaped(p.process.PID(), p.socketFolder())
 	p.suite.mu.Lock()

@@ -292,6 +292,11 @@ func (s *suite) stopAll() {
 	s.mu.Lock()
 	all := slices.Clone(s.plugins)
 	s.mu.Unlock()
+	for _, p := range all {
+		if !p.ended.Load() {
+			p.noteEscaped()
+		}
+	}
 	parallel(len(all), func(i int) { all[i].stop() })
 }
 

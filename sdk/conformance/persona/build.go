@@ -40,7 +40,7 @@ func BuildIn(folder string) (func(name string) (path string, err error), error) 
 		suffix = ".exe"
 	}
 	one := filepath.Join(folder, "one"+suffix)
-	if out, err := exec.Command("go", "build", "-o", one, command).CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", one, command).CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build the personas: %w\n%s", err, out)
 	}
 	return func(name string) (string, error) {
