@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -61,44 +62,55 @@ func (p *plugin) gone() bool {
 	}
 }
 
-// finishesCalls drains while calls are under way. Some come too late and are
-// refused; none may be cut off.
+// finishesCalls drains while calls are under way, one after the other from many
+// callers. None that was made before may be cut off; those that come too late are
+// refused, or find nobody.
 func finishesCalls(ctx context.Context, t *trial) error {
 	return t.fresh(ctx, func(p *plugin) error {
 		if err := p.configure(ctx, t.config.Config); err != nil {
 			return err
 		}
 		p.ended.Store(true) // it may leave by itself afterwards
+		calling, over := context.WithTimeout(ctx, t.config.CallLimit)
+		defer over()
+		var late atomic.Bool
 		var wg sync.WaitGroup
-		call := func(what string, do func() error) {
+		for i := range callers / 2 {
 			wg.Go(func() {
-				err := do()
-				if status.Code(err) == codes.Unavailable && len(status.Convert(err).Details()) == 0 {
-					t.failf("a %s that was under way during Drain was cut off (%s), expected an answer or the refusal", what, told(err))
+				for calling.Err() == nil {
+					inTime := !late.Load()
+					call, err := t.callOnce(calling, p, i)
+					if inTime && status.Code(err) == codes.Unavailable && len(status.Convert(err).Details()) == 0 {
+						t.failf("a %s that was under way during Drain was cut off (%s), expected an answer or the refusal", call, told(err))
+					}
+					if status.Code(err) == codes.Unavailable {
+						return
+					}
 				}
 			})
 		}
-		for i := range 8 {
-			call("Describe", func() error {
-				_, err := p.Describe(ctx, &pb.DescribeRequest{Ref: t.ref("absent")})
-				return err
-			})
-			if t.claims(facade.Write) {
-				call("Set", func() error {
-					value := t.leaks.value(min(256<<10, t.info.Limits.MaxValueBytes))
-					_, err := p.Set(ctx, &pb.SetRequest{Ref: t.ref(fmt.Sprint(i)), Value: value})
-					return err
-				})
-			}
-		}
-		sleep(ctx, 2*time.Millisecond)
+		sleep(ctx, 20*time.Millisecond)
+		late.Store(true)
+		sleep(ctx, 5*time.Millisecond) // what was made in time is on its way
 		_, err := p.Drain(ctx, &pb.DrainRequest{})
+		time.AfterFunc(time.Second, over) // of a plugin that goes on as before
 		wg.Wait()
 		if err != nil && p.gone() {
 			return outcome("Drain ended the process", err)
 		}
 		return nil // that it is answered is another rule
 	})
+}
+
+// callOnce makes a call that takes a while, if the plugin has one.
+func (t *trial) callOnce(ctx context.Context, p *plugin, i int) (call string, err error) {
+	if !t.claims(facade.Write) {
+		_, err = p.Describe(ctx, &pb.DescribeRequest{Ref: t.ref("absent")})
+		return "Describe", err
+	}
+	value := t.leaks.value(min(64<<10, t.info.Limits.MaxValueBytes))
+	_, err = p.Set(ctx, &pb.SetRequest{Ref: t.ref(fmt.Sprint(i % 8)), Value: value})
+	return "Set", err
 }
 
 // leaveSlack is for the system to notice the end of a process.

@@ -94,7 +94,7 @@ func clingers() []Persona {
 		{Name: "drain-kills", About: "Ends its process on Drain, with calls under way.",
 			Breaks: []string{"drain-does-not-end-the-process-too-early"},
 			part: part{call: on(func(_ scene, _ *pb.DrainRequest, next func() (*pb.DrainResponse, error)) (*pb.DrainResponse, error) {
-				time.AfterFunc(moment, func() { os.Exit(0) })
+				time.AfterFunc(time.Millisecond, func() { os.Exit(0) })
 				return next()
 			})}},
 		{Name: "forks-children", About: "Forks children that hold its pipes open and outlive it.",
