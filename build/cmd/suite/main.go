@@ -41,7 +41,7 @@ func main() {
 			{Name: "test", Usage: "run every check and every test", Action: test, Flags: []cli.Flag{
 				&cli.BoolFlag{Name: "only-tests", Usage: "leave the checks beside the tests out"},
 				&cli.DurationFlag{Name: "limit", Value: 75 * time.Minute, Usage: "end the whole run after this time"},
-				&cli.DurationFlag{Name: "package-limit", Value: 10 * time.Minute, Usage: "end a package's tests after this time"},
+				&cli.DurationFlag{Name: "package-limit", Value: 25 * time.Minute, Usage: "end a package's tests after this time"},
 			}},
 			{Name: "wine", Usage: "run tests of the sdk's Windows build under Wine", ArgsUsage: "-- [flags of go test] [packages below sdk]", Action: windows, Flags: []cli.Flag{
 				&cli.StringFlag{Name: "prefix", Usage: "folder of a Wine prefix to make or use, and keep"},
