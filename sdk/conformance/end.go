@@ -74,12 +74,14 @@ func finishesCalls(ctx context.Context, t *trial) error {
 		calling, over := context.WithTimeout(ctx, t.config.CallLimit)
 		defer over()
 		var late atomic.Bool
+		var answered atomic.Int32 // so many that all callers are at it
 		var wg sync.WaitGroup
 		for i := range callers / 2 {
 			wg.Go(func() {
 				for calling.Err() == nil {
 					inTime := !late.Load()
 					call, err := t.callOnce(calling, p, i)
+					answered.Add(1)
 					if inTime && status.Code(err) == codes.Unavailable && len(status.Convert(err).Details()) == 0 {
 						t.failf("a %s that was under way during Drain was cut off (%s), expected an answer or the refusal", call, told(err))
 					}
@@ -89,9 +91,10 @@ func finishesCalls(ctx context.Context, t *trial) error {
 				}
 			})
 		}
-		sleep(ctx, 20*time.Millisecond)
+		for answered.Load() < callers && calling.Err() == nil {
+			sleep(ctx, time.Millisecond)
+		}
 		late.Store(true)
-		sleep(ctx, 5*time.Millisecond) // what was made in time is on its way
 		_, err := p.Drain(ctx, &pb.DrainRequest{})
 		time.AfterFunc(time.Second, over) // of a plugin that goes on as before
 		wg.Wait()
