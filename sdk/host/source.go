@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"slices"
 	"time"
@@ -75,12 +74,11 @@ func endsSoon(ctx context.Context, p *launch.Process) bool {
 	}
 }
 
-// lasting reports whether another try of the same file would fail in the same
-// way.
+// lasting reports whether another try would fail in the same way.
 func lasting(err error) bool {
 	var wrong *launch.HashError
 	var failed *launch.StartError
-	return errors.As(err, &wrong) || errors.As(err, &failed) && failed.Permanent || errors.Is(err, fs.ErrNotExist)
+	return errors.As(err, &wrong) || errors.As(err, &failed) && failed.Permanent
 }
 
 func numbers(majors []facade.Major) []int {

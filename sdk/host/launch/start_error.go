@@ -22,10 +22,10 @@ type StartError struct {
 	// process wrote.
 	Why       string
 	LastLines []string
-	// Permanent: the same file would fail in the same way again. It may not be
-	// run, is made for another system, is no plugin, or speaks a protocol or a
-	// major that this host does not. Everything else may pass: a file that is not
-	// there yet, a process that ended or was too slow.
+	// Permanent: another try would fail in the same way. The file does not exist,
+	// may not be run, is made for another system, is no plugin, or speaks a protocol
+	// or a major that this host does not. Everything else may pass: a process that
+	// ended or was too slow.
 	Permanent bool
 	Cause     error
 }
@@ -45,7 +45,7 @@ func cannotOpen(path string, err error) error {
 	e := &StartError{Path: path, Why: err.Error(), Cause: err}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e.Why = "the file does not exist; install it or correct the path"
+		e.Why, e.Permanent = "the file does not exist; install it or correct the path", true
 	case errors.Is(err, fs.ErrPermission):
 		e.Why, e.Permanent = "this process may not read the file; give its user the right to read and execute it", true
 	}
@@ -65,7 +65,7 @@ func refused(image *os.File, err error) error {
 		e.Why, e.Permanent = "its name must end as that of a program does here, as in .exe; rename it and correct the path", true
 	case errors.Is(err, fs.ErrNotExist):
 		// The file itself is open; what is missing is what it names.
-		e.Why = "the interpreter or loader that the file names does not exist; install it, or a build that needs none"
+		e.Why, e.Permanent = "the interpreter or loader that the file names does not exist; install it, or a build that needs none", true
 	default:
 		e.Why = err.Error()
 		if imagePath != "" { // the system names the file as it was handed over; operators know its path

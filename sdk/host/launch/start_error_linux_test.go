@@ -47,7 +47,7 @@ func TestStartErrorSaysWhatIsWrongAndWhetherItWillPass(t *testing.T) {
 		"a program for another processor":       {foreign(t), 0o700, true, []string{"a program for Linux on s390", runtime.GOARCH, "install the build"}},
 		"a program for Windows":                 {[]byte("MZ" + strings.Repeat("\x00", 58) + "\x40\x00\x00\x00PE\x00\x00\x64\x86" + strings.Repeat("\x00", 300)), 0o700, true, []string{"a program for Windows on x86_64"}},
 		"a text":                                {[]byte("just a text"), 0o700, true, []string{"it is no program"}},
-		"a script without its interpreter":      {[]byte("#!/nowhere/python3\n"), 0o700, false, []string{"interpreter or loader", "does not exist"}},
+		"a script without its interpreter":      {[]byte("#!/nowhere/python3\n"), 0o700, true, []string{"interpreter or loader", "does not exist"}},
 		"a program that is no plugin":           {script("Welcome"), 0o700, true, []string{"it is no plugin", `"Welcome\n"`}},
 		"a program that writes an endless line": {[]byte("#!/bin/sh\nexec tr '\\0' x < /dev/zero\n"), 0o700, true, []string{"it is no plugin", "xxx", "…"}},
 		"a program that ends at once":           {[]byte("#!/bin/sh\necho because >&2; exit 4\n"), 0o700, false, []string{"ended before it wrote a handshake line", "exit status 4", "because"}},
@@ -106,10 +106,10 @@ func checkStartError(t *testing.T, err error, path string, permanent bool, says 
 	}
 }
 
-func TestFileThatIsMissingMayCome(t *testing.T) {
+func TestFileThatIsMissingIsPermanent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "plugin")
 	_, err := launch.Start(t.Context(), launch.Config{Path: path, Folder: newTrial(t).folder})
-	checkStartError(t, err, path, false, []string{"does not exist", "install it"})
+	checkStartError(t, err, path, true, []string{"does not exist", "install it"})
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the cause is lost: %v", err)
 	}
