@@ -2,8 +2,11 @@ package fakevault
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // The services a request can be for.
@@ -21,17 +24,24 @@ type Answer struct {
 	// Challenge makes it match the requests of the vault that carry no token and
 	// would be challenged; without it only those with a token match.
 	Challenge bool
-	// Times is how many requests are answered so, 0 for one.
+	// Times is how many requests are answered so, 0 for one, negative for all until
+	// Heal.
 	Times int
 
+	// Delay passes before anything else happens.
+	Delay time.Duration
+	// Status, Header and Body are sent. With no status the request is answered as
+	// it would be anyway, so that Delay alone makes a slow vault. A redirect is a
+	// status of 307 and a Location.
 	Status int
 	Header map[string]string
 	Body   string
 	// Apply carries the request out before answering, as a gateway that loses the
 	// service's answer does.
 	Apply bool
-	// Hang answers nothing until the client is gone. Drop closes the connection.
-	Hang, Drop bool
+	// Hang answers nothing until the client is gone. Drop closes the connection, Cut
+	// after half of the body.
+	Hang, Drop, Cut bool
 }
 
 // Fail puts answers at the end of the queue.
@@ -42,9 +52,16 @@ func (s *Server) Fail(answers ...Answer) {
 		if a.Service == "" {
 			a.Service = serviceVault
 		}
-		a.Times = max(a.Times, 1)
+		a.Times = orElse(a.Times, 1)
 		s.answers = append(s.answers, &a)
 	}
+}
+
+// Heal forgets all answers that are still queued.
+func (s *Server) Heal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answers = nil
 }
 
 // Refusal is the body of an error of the vault; inner may be empty.
@@ -61,6 +78,8 @@ func Refusal(code, inner, message string) string {
 type Request struct {
 	Service, Method, Host, Path string
 	HasToken                    bool
+	// Caller is the client id that the token claims, whether or not it was accepted.
+	Caller string
 	// Status that was sent, 0 when nothing was.
 	Status int
 }
@@ -90,19 +109,29 @@ func (w *statusWriter) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
 // recorded serves a request, or what Fail put in its place, and journals it.
 func (s *Server) recorded(service string, w http.ResponseWriter, r *http.Request, handle func(http.ResponseWriter)) {
 	out := &statusWriter{ResponseWriter: w}
 	defer func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		c, _ := claimed(r.Header.Get("Authorization"))
 		s.journal = append(s.journal, Request{Service: service, Method: r.Method, Host: r.Host, Path: r.URL.Path,
-			HasToken: r.Header.Get("Authorization") != "", Status: out.status})
+			HasToken: r.Header.Get("Authorization") != "", Caller: c.ApplicationID, Status: out.status})
 	}()
 	a := s.nextAnswer(service, r)
 	if a == nil {
 		handle(out)
 		return
+	}
+	if a.Delay > 0 {
+		select {
+		case <-time.After(a.Delay):
+		case <-r.Context().Done():
+			return
+		}
 	}
 	if a.Apply {
 		handle(discard{http.Header{}})
@@ -110,18 +139,31 @@ func (s *Server) recorded(service string, w http.ResponseWriter, r *http.Request
 	switch {
 	case a.Hang:
 		<-r.Context().Done()
-		return
 	case a.Drop:
 		panic(http.ErrAbortHandler)
+	case a.Status == 0:
+		handle(out)
+	default:
+		a.send(out)
 	}
+}
+
+func (a *Answer) send(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
 	for k, v := range a.Header {
-		out.Header().Set(k, v)
+		w.Header().Set(k, v)
 	}
-	if out.Header().Get("Content-Type") == "" {
-		out.Header().Set("Content-Type", "application/json")
+	body := a.Body
+	if a.Cut {
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		body = body[:len(body)/2]
 	}
-	out.WriteHeader(a.Status)
-	_, _ = out.Write([]byte(a.Body))
+	w.WriteHeader(a.Status)
+	_, _ = io.WriteString(w, body)
+	if a.Cut {
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
 }
 
 func (s *Server) nextAnswer(service string, r *http.Request) *Answer {
@@ -134,7 +176,10 @@ func (s *Server) nextAnswer(service string, r *http.Request) *Answer {
 		if service == serviceVault && a.Challenge == (r.Header.Get("Authorization") != "") {
 			continue
 		}
-		if a.Times--; a.Times == 0 {
+		if a.Times > 0 {
+			a.Times--
+		}
+		if a.Times == 0 {
 			s.answers = append(s.answers[:i:i], s.answers[i+1:]...)
 		}
 		return a

@@ -17,6 +17,29 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		s.Fail(answers...)
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("DELETE /control/answers", func(w http.ResponseWriter, _ *http.Request) {
+		s.Heal()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	// Rules that the body leaves out stay as they are; durations are nanoseconds.
+	mux.HandleFunc("PATCH /control/rules", func(w http.ResponseWriter, r *http.Request) {
+		var err error
+		s.Change(func(rules *Rules) { err = json.NewDecoder(r.Body).Decode(rules) })
+		if err != nil {
+			http.Error(w, "expected rules: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /control/principals", func(w http.ResponseWriter, r *http.Request) {
+		var rights []Right
+		if err := json.NewDecoder(r.Body).Decode(&rights); err != nil {
+			http.Error(w, "expected an array of rights: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		id, secret := s.Register(rights...)
+		writeJSON(w, http.StatusOK, map[string]string{"clientId": id, "clientSecret": secret})
+	})
 	mux.HandleFunc("GET /control/requests", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, s.Requests())
 	})

@@ -138,22 +138,6 @@ func TestTheServicesRulesAndLimitsHold(t *testing.T) {
 	}
 }
 
-func TestDeletingTakesItsTime(t *testing.T) {
-	now := time.Now()
-	c := start(t, fakevault.Config{Now: func() time.Time { return now }, Transition: 10 * time.Second})
-	c.Put(fakevault.DefaultHost, "a", "x")
-	token := c.CLIToken()
-	c.vault("DELETE", "/secrets/a?api-version=7.6", token, "")
-	if status, text := c.vault("PUT", "/secrets/a?api-version=7.6", token, `{"value":"y"}`); status != 409 || !strings.Contains(text, "ObjectIsBeingDeleted") {
-		t.Errorf("while deleting: %d %s", status, text)
-	}
-	now = now.Add(11 * time.Second)
-	c.vault("POST", "/deletedsecrets/a/recover?api-version=7.6", token, "")
-	if status, text := c.vault("PUT", "/secrets/a?api-version=7.6", token, `{"value":"y"}`); status != 409 || !strings.Contains(text, "ObjectIsBeingRecovered") {
-		t.Errorf("while recovering: %d %s", status, text)
-	}
-}
-
 func TestOtherProcessesControlTheFakeOverHTTP(t *testing.T) {
 	c := start(t, fakevault.Config{})
 	control := strings.TrimSuffix(c.IdentityEndpoint(), "/msi/token") + "/control/"
@@ -170,9 +154,25 @@ func TestOtherProcessesControlTheFakeOverHTTP(t *testing.T) {
 	if status, text := c.vault("GET", "/secrets/a?api-version=7.6", c.CLIToken(), ""); status != 403 || !strings.Contains(text, "SecretDisabled") {
 		t.Errorf("a disabled secret: %d %s", status, text)
 	}
-	_, text, _ := c.call("GET", control+"requests", "", "")
+	if status, text, _ := c.call("PATCH", control+"rules", "", `{"PurgeProtection":true,"RetentionDays":7}`); status != 204 {
+		t.Errorf("%d %s", status, text)
+	}
+	_, text, _ := c.call("POST", control+"principals", "", `["get"]`)
+	var who struct{ ClientID, ClientSecret string }
+	if err := json.Unmarshal([]byte(text), &who); err != nil || who.ClientSecret == "" {
+		t.Errorf("%v %s", err, text)
+	}
+	if status, _ := c.vault("GET", "/secrets?api-version=7.6", c.TokenOf(who.ClientID), ""); status != 403 {
+		t.Errorf("a principal that may only get lists: %d", status)
+	}
+	c.call("POST", control+"answers", "", `[{"Status":503,"Times":-1}]`)
+	c.call("DELETE", control+"answers", "", "")
+	if status, text := c.vault("DELETE", "/secrets/a?api-version=7.6", c.CLIToken(), ""); status != 200 || !strings.Contains(text, `"CustomizedRecoverable"`) {
+		t.Errorf("%d %s", status, text)
+	}
+	_, text, _ = c.call("GET", control+"requests", "", "")
 	var journal []fakevault.Request
-	if err := json.Unmarshal([]byte(text), &journal); err != nil || len(journal) != 3 || journal[0].Status != 503 || !journal[0].HasToken {
+	if err := json.Unmarshal([]byte(text), &journal); err != nil || len(journal) != 5 || journal[0].Status != 503 || !journal[0].HasToken {
 		t.Errorf("%v %s", err, text)
 	}
 	if strings.Contains(text, "of the journal") {

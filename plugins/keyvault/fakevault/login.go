@@ -1,19 +1,10 @@
 package fakevault
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
-	"time"
-)
-
-const (
-	vaultResource = "https://vault.azure.net"
-	tokenLife     = time.Hour
 )
 
 // loginRoutes is as much of Microsoft Entra ID as a service principal needs.
@@ -53,19 +44,30 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
+	secretOf := s.secretOf(r.PostFormValue("client_id"))
 	switch {
 	case r.PathValue("tenant") != s.Tenant:
 		refuse(http.StatusBadRequest, 90002, "invalid_request", "Tenant not found.")
 	case r.PostFormValue("grant_type") != "client_credentials" || !isDefault:
 		refuse(http.StatusBadRequest, 900144, "invalid_request", "The request body must contain grant_type and a default scope.")
-	case r.PostFormValue("client_id") != s.ClientID:
+	case secretOf == "":
 		refuse(http.StatusBadRequest, 700016, "unauthorized_client", "Application was not found in the directory.")
-	case assertion != "" && assertion != s.FederatedToken, assertion == "" && secret != s.ClientSecret:
+	case assertion != "" && assertion != s.FederatedToken, assertion == "" && secret != secretOf:
 		refuse(http.StatusUnauthorized, 7000215, "invalid_client", "Invalid client secret provided.")
 	default:
 		writeJSON(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": int(tokenLife.Seconds()),
-			"ext_expires_in": int(tokenLife.Seconds()), "access_token": s.mint(resource, s.ClientID)})
+			"ext_expires_in": int(tokenLife.Seconds()), "access_token": s.mint(resource, r.PostFormValue("client_id"))})
 	}
+}
+
+// secretOf is what an application signs in with, empty when there is none such.
+func (s *Server) secretOf(clientID string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.principals[clientID]; p != nil {
+		return p.secret
+	}
+	return ""
 }
 
 // identityRoutes is what a host's managed identity is asked from: the instance
@@ -94,55 +96,8 @@ func (s *Server) identityRoutes() http.Handler {
 	return mux
 }
 
-type tokenClaims struct {
-	Audience      string `json:"aud"`
-	Tenant        string `json:"tid"`
-	ApplicationID string `json:"appid"`
-	ObjectID      string `json:"oid"`
-	Expires       int64  `json:"exp"`
-}
-
-func (s *Server) mint(resource, application string) string {
-	claims, _ := json.Marshal(tokenClaims{Audience: resource, Tenant: s.Tenant, ApplicationID: application, ObjectID: application,
-		Expires: s.config.Now().Add(tokenLife).Unix()}) // of strings and a number only
-	body := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + base64.RawURLEncoding.EncodeToString(claims)
-	return body + "." + s.sign(body)
-}
-
-func (s *Server) sign(body string) string {
-	mac := hmac.New(sha256.New, s.config.TokenKey)
-	mac.Write([]byte(body))
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
-// accepts checks signature, audience, tenant and time of a token, and says with
-// which of the service's messages it is refused.
-func (s *Server) accepts(token string) (complaint string) {
-	i := strings.LastIndexByte(token, '.')
-	if i < 0 || !hmac.Equal([]byte(token[i+1:]), []byte(s.sign(token[:i]))) {
-		return "Error validating token: signature"
-	}
-	var c tokenClaims
-	payload, err := base64.RawURLEncoding.DecodeString(token[strings.IndexByte(token, '.')+1 : i])
-	if err != nil || json.Unmarshal(payload, &c) != nil {
-		return "Error validating token: payload"
-	}
-	switch {
-	case c.Audience != vaultResource:
-		return "AKV10022: Invalid audience."
-	case c.Tenant != s.Tenant:
-		return "AKV10032: Invalid issuer."
-	case s.config.Now().Unix() >= c.Expires:
-		return "Error validating token: expired"
-	}
-	return ""
-}
-
 func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(body)
 }
-
-// CLIToken is a token as "az account get-access-token" would print it.
-func (s *Server) CLIToken() string { return s.mint(vaultResource, s.ClientID) }

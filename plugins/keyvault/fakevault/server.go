@@ -3,9 +3,23 @@
 // order of challenge, token and request, the service's pages, states, limits and
 // refusals, and failures on demand.
 //
+// A test starts a server, gives its client under test [Server.Dial] and
+// [Server.RootCAs], or the real names in a network namespace of its own, and signs
+// in with [Server.ClientID] and [Server.ClientSecret], who is an Officer. Then
+//
+//   - [Config.Rules] and [Server.Change] set how long deleting and recovering take,
+//     purge protection, access policies, firewall and request limits;
+//   - [Server.Register] and [Server.Grant] say who has which rights;
+//   - [Server.Put], [Server.Disable], [Server.SetText] and [Server.SetTag] are what
+//     somebody else does to the vault meanwhile;
+//   - [Server.Fail] replaces the answer to chosen requests: any status, headers and
+//     body, late, cut off, never, or carried out and lost;
+//   - [Server.Requests] tells what arrived.
+//
 // It is no emulator for production use: secrets live in memory and in the clear.
 // What it knows of the service's behaviour comes from its public documentation
-// and from answers seen in public. Start reading at [Start].
+// and from answers seen in public; where those disagree or are silent, a comment
+// says what was chosen. Start reading at [Start].
 package fakevault
 
 import (
@@ -41,8 +55,8 @@ type Config struct {
 	TokenKey []byte
 	// Now is the clock of tokens and attributes; nil for time.Now.
 	Now func() time.Time
-	// Transition is how long a delete or recover stays unfinished.
-	Transition time.Duration
+	// Rules of the vaults at the start; see [Server.Change].
+	Rules Rules
 }
 
 // DefaultHost is the vault that a server has when none is named.
@@ -69,10 +83,13 @@ type Server struct {
 	done       sync.WaitGroup
 	vaultHosts []string
 
-	mu      sync.Mutex
-	secrets map[string]map[string]*entry // by vault and name
-	answers []*Answer
-	journal []Request
+	mu         sync.Mutex
+	rules      Rules
+	principals map[string]*principal        // by client id
+	secrets    map[string]map[string]*entry // by vault and name
+	used       map[string]*usage            // by vault
+	answers    []*Answer
+	journal    []Request
 }
 
 // Start serves until Close.
@@ -103,9 +120,11 @@ func Start(c Config) (*Server, error) {
 		Tenant: c.Tenant, ClientID: uuid(), ClientSecret: randomHex(20), FederatedToken: randomHex(20),
 		ManagedClientID: uuid(), IdentityHeader: randomHex(16),
 		config: c, authority: ca, vaultHosts: c.Hosts,
-		secrets: map[string]map[string]*entry{},
+		rules: c.Rules, secrets: map[string]map[string]*entry{}, used: map[string]*usage{},
 	}
+	s.principals = map[string]*principal{s.ClientID: {s.ClientSecret, Officer()}, s.ManagedClientID: {"", Officer()}}
 	for _, host := range c.Hosts {
+		s.used[host] = &usage{}
 		s.secrets[host] = map[string]*entry{}
 	}
 	if s.https, err = net.Listen("tcp", c.Addr); err != nil {

@@ -1,6 +1,7 @@
 package fakevault
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,8 +11,11 @@ import (
 // entry is one name in a vault.
 type entry struct {
 	versions []version // oldest first
-	// deleted is zero for a secret in use. ready ends a transition.
-	deleted, ready time.Time
+	// deleted is zero for a secret in use.
+	deleted time.Time
+	// listed is when it can be found again, in use or among the deleted ones;
+	// settled, when it can be written again.
+	listed, settled time.Time
 }
 
 type version struct {
@@ -23,8 +27,14 @@ type version struct {
 	expires, notBefore int64
 }
 
-// maxValue is the service's limit of 25 KB, on the text.
-const maxValue = 25 * 1024
+// The service's limits on what is written. 25 KB is of the text; 256 characters
+// of a tag is what older pages say, newer ones say 512.
+const (
+	maxValue       = 25 * 1024
+	maxTags        = 15
+	maxTag         = 256
+	maxContentType = 255
+)
 
 var nameForm = regexp.MustCompile(`^[0-9a-zA-Z-]{1,127}$`)
 
@@ -32,138 +42,170 @@ var nameForm = regexp.MustCompile(`^[0-9a-zA-Z-]{1,127}$`)
 type refusal struct {
 	status               int
 	code, inner, message string
+	retryAfter           string // of a throttled request, may be empty
 }
 
 func notFound(name string) *refusal {
-	return &refusal{404, "SecretNotFound", "", "A secret with (name/id) " + name + " was not found in this key vault. " +
-		"If you recently deleted this secret you may be able to recover it using the correct recovery command."}
+	return &refusal{status: 404, code: "SecretNotFound", message: "A secret with (name/id) " + name + " was not found in this key vault. " +
+		"If it was deleted recently, it may be possible to recover it."}
 }
 
-// find returns an entry in use.
-func (s *Server) find(host, name string) (*entry, *refusal) {
-	e := s.secrets[host][strings.ToLower(name)]
-	if e == nil || !e.deleted.IsZero() || len(e.versions) == 0 {
-		return nil, notFound(name)
+func badParameter(message string) *refusal {
+	return &refusal{status: 400, code: "BadParameter", message: message}
+}
+
+// conflict is the answer to a change that the state of the name does not allow.
+func conflict(inner, name, state string) *refusal {
+	return &refusal{status: 409, code: "Conflict", inner: inner, message: "Secret " + name + " is currently " + state}
+}
+
+// entry returns what is kept under a name, nil when nothing is or its time as a
+// deleted secret is over.
+func (s *Server) entry(host, name string) *entry {
+	key := strings.ToLower(name) // identifiers do not depend on case
+	e := s.secrets[host][key]
+	if e != nil && !e.deleted.IsZero() && !s.config.Now().Before(s.purgeDate(e)) {
+		delete(s.secrets[host], key)
+		return nil
 	}
-	if s.config.Now().Before(e.ready) {
-		return nil, notFound(name) // recovered, and not yet everywhere
+	return e
+}
+
+func (s *Server) purgeDate(e *entry) time.Time {
+	return e.deleted.AddDate(0, 0, s.rules.retentionDays())
+}
+
+// changing says why an entry cannot be changed now: it is on its way between the
+// states of being in use and of being deleted.
+func (s *Server) changing(name string, e *entry) *refusal {
+	switch now := s.config.Now(); {
+	case !e.deleted.IsZero() && now.Before(e.listed):
+		return conflict("ObjectIsBeingDeleted", name, "being deleted; retry later.")
+	case e.deleted.IsZero() && now.Before(e.settled):
+		return conflict("ObjectIsBeingRecovered", name, "being recovered; retry later.")
+	}
+	return nil
+}
+
+// find returns an entry in use. One that was deleted or recovered a moment ago
+// is not found: the SDK's own tests wait for a 404 to pass.
+func (s *Server) find(host, name string) (*entry, *refusal) {
+	e := s.entry(host, name)
+	if e == nil || !e.deleted.IsZero() || s.config.Now().Before(e.listed) {
+		return nil, notFound(name)
 	}
 	return e, nil
 }
 
-func (s *Server) put(host, name string, v version) (version, *refusal) {
+// findDeleted returns an entry that can be recovered or purged.
+func (s *Server) findDeleted(host, name string) (*entry, *refusal) {
+	e := s.entry(host, name)
+	if e == nil || e.deleted.IsZero() || s.config.Now().Before(e.listed) {
+		return nil, notFound(name)
+	}
+	return e, nil
+}
+
+func (v *version) wrong() *refusal {
 	switch {
-	case !nameForm.MatchString(name):
-		return v, &refusal{400, "BadParameter", "", "The request URI contains an invalid name: " + name}
 	case v.value != nil && len(*v.value) > maxValue:
-		return v, &refusal{400, "BadParameter", "", "Property value has invalid length."}
-	case len(v.tags) > 15 || len(v.contentType) > 255:
-		return v, &refusal{400, "BadParameter", "", "Too many tags or content type too long."}
+		return badParameter("Property value has invalid length.")
+	case len(v.tags) > maxTags || len(v.contentType) > maxContentType:
+		return badParameter("Too many tags or content type too long.")
 	}
 	for k, text := range v.tags {
-		if len(k) > 256 || len(text) > 256 {
-			return v, &refusal{400, "BadParameter", "", "Tag too long."}
+		if len(k) > maxTag || len(text) > maxTag {
+			return badParameter("Tag too long.")
 		}
 	}
-	e := s.secrets[host][strings.ToLower(name)]
-	now := s.config.Now()
-	switch {
-	case e == nil:
+	return nil
+}
+
+func (s *Server) put(host, name string, v version) (version, *refusal) {
+	if !nameForm.MatchString(name) {
+		return v, badParameter("The request URI contains an invalid name: " + name)
+	}
+	if r := v.wrong(); r != nil {
+		return v, r
+	}
+	e := s.entry(host, name)
+	if e == nil {
 		e = &entry{}
 		s.secrets[host][strings.ToLower(name)] = e
-	case !e.deleted.IsZero() && now.Before(e.ready):
-		return v, &refusal{409, "Conflict", "ObjectIsBeingDeleted", "Secret " + name + " is currently being deleted and cannot be re-created; retry later."}
-	case !e.deleted.IsZero():
-		return v, &refusal{409, "Conflict", "ObjectIsDeletedButRecoverable", "Secret " + name + " is currently in a deleted but recoverable state, " +
-			"and its name cannot be reused; in this state, the secret can only be recovered or purged."}
-	case now.Before(e.ready):
-		return v, &refusal{409, "Conflict", "ObjectIsBeingRecovered", "Secret " + name + " is currently being recovered; retry later."}
+	}
+	if r := s.changing(name, e); r != nil {
+		return v, r
+	}
+	if !e.deleted.IsZero() {
+		return v, conflict("ObjectIsDeletedButRecoverable", name, "in a deleted but recoverable state, "+
+			"and its name cannot be reused; it can only be recovered or purged.")
 	}
 	// The service's times have whole seconds.
-	v.id, v.created = randomHex(16), now.Truncate(time.Second)
+	v.id, v.created = randomHex(16), s.config.Now().Truncate(time.Second)
 	v.updated = v.created
+	if v.tags == nil {
+		v.tags = map[string]string{}
+	}
 	e.versions = append(e.versions, v)
 	return v, nil
 }
 
 func (s *Server) remove(host, name string) (*entry, *refusal) {
+	if e := s.entry(host, name); e != nil && e.deleted.IsZero() {
+		if r := s.changing(name, e); r != nil {
+			return nil, r
+		}
+	}
 	e, r := s.find(host, name)
 	if r != nil {
 		return nil, r
 	}
 	e.deleted = s.config.Now()
-	e.ready = e.deleted.Add(s.config.Transition)
+	e.listed = e.deleted.Add(s.rules.Deleting)
 	return e, nil
 }
 
-func (s *Server) deletedEntry(host, name string) (*entry, *refusal) {
-	e := s.secrets[host][strings.ToLower(name)]
-	if e == nil || e.deleted.IsZero() || s.config.Now().Before(e.ready) {
-		return nil, notFound(name)
-	}
-	return e, nil
-}
-
+// recover brings back a deleted secret with all its versions, so that the value
+// is the old one.
 func (s *Server) recover(host, name string) (*entry, *refusal) {
-	e, r := s.deletedEntry(host, name)
+	if e := s.entry(host, name); e != nil {
+		if r := s.changing(name, e); r != nil {
+			return nil, r
+		}
+	}
+	e, r := s.findDeleted(host, name)
 	if r != nil {
 		return nil, r
 	}
 	e.deleted = time.Time{}
-	e.ready = s.config.Now().Add(s.config.Transition)
+	e.listed = s.config.Now().Add(s.rules.Recovering)
+	e.settled = e.listed.Add(s.rules.Settling)
 	return e, nil
 }
 
-// names returns the names in use, sorted.
-func (s *Server) names(host string) []string {
+func (s *Server) purge(host, name string) *refusal {
+	if e := s.entry(host, name); e != nil {
+		if r := s.changing(name, e); r != nil {
+			return r
+		}
+	}
+	if _, r := s.findDeleted(host, name); r != nil {
+		return r
+	}
+	if s.rules.PurgeProtection {
+		return &refusal{status: 403, code: "Forbidden", message: `Operation "purge" is not allowed because purge protection is enabled for this vault.`}
+	}
+	delete(s.secrets[host], strings.ToLower(name))
+	return nil
+}
+
+// names returns those of the names that find accepts, sorted.
+func (s *Server) names(host string, find func(host, name string) (*entry, *refusal)) []string {
 	var names []string
-	for name := range s.secrets[host] {
-		if _, r := s.find(host, name); r == nil {
+	for _, name := range slices.Sorted(maps.Keys(s.secrets[host])) {
+		if _, r := find(host, name); r == nil {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
 	return names
-}
-
-// Disable switches the current version of a secret off, or on again.
-func (s *Server) Disable(host, name string, disabled bool) {
-	s.change(host, name, func(v *version) { v.disabled = disabled })
-}
-
-// SetText puts any text in the place of the current version's, nil for none.
-func (s *Server) SetText(host, name string, text *string) {
-	s.change(host, name, func(v *version) { v.value = text })
-}
-
-// SetTag changes a tag of the current version.
-func (s *Server) SetTag(host, name, key, text string) {
-	s.change(host, name, func(v *version) { v.tags[key] = text })
-}
-
-// Text returns the current version's text, its content type and its tags, as a
-// person would see them in the portal.
-func (s *Server) Text(host, name string) (text, contentType string, tags map[string]string) {
-	s.change(host, name, func(v *version) {
-		if v.value != nil {
-			text = *v.value
-		}
-		contentType, tags = v.contentType, v.tags
-	})
-	return text, contentType, tags
-}
-
-// Put writes a secret as another client would.
-func (s *Server) Put(host, name, text string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, _ = s.put(host, name, version{value: &text, tags: map[string]string{}})
-}
-
-func (s *Server) change(host, name string, change func(*version)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := s.secrets[host][strings.ToLower(name)]; e != nil && len(e.versions) > 0 {
-		change(&e.versions[len(e.versions)-1])
-	}
 }

@@ -1,38 +1,37 @@
 package fakevault
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
-
-// pageSize is the service's.
-const pageSize = 25
 
 // serveVault answers one request to a vault: challenge first, as the service.
 func (s *Server) serveVault(host string, w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("x-ms-request-id", uuid())
 	token, has := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	complaint := "AKV10000: Request is missing a Bearer or PoP token."
+	caller, complaint := "", "AKV10000: Request is missing a Bearer or PoP token."
 	if has {
-		complaint = s.accepts(token)
+		caller, complaint = s.accepts(token)
 	}
 	if complaint != "" {
 		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer authorization="https://login.windows.net/%s", resource="%s"`, s.Tenant, vaultResource))
-		refuse(w, &refusal{http.StatusUnauthorized, "Unauthorized", "", complaint})
+		refuse(w, &refusal{status: http.StatusUnauthorized, code: "Unauthorized", message: complaint})
 		return
 	}
 	if r.URL.Query().Get("api-version") == "" {
-		refuse(w, &refusal{http.StatusBadRequest, "BadParameter", "", "api-version must be specified"})
+		refuse(w, badParameter("api-version must be specified"))
 		return
 	}
-	s.mu.Lock()
-	body, refused := s.dispatch(host, r)
-	s.mu.Unlock()
+	op, ok := s.operation(host, r)
+	if !ok {
+		refuse(w, &refusal{status: http.StatusNotFound, code: "NotFound", message: "No such resource."})
+		return
+	}
+	body, refused := s.perform(host, caller, op)
 	switch {
 	case refused != nil:
 		refuse(w, refused)
@@ -45,53 +44,91 @@ func (s *Server) serveVault(host string, w http.ResponseWriter, r *http.Request)
 
 func refuse(w http.ResponseWriter, r *refusal) {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	if r.retryAfter != "" {
+		w.Header().Set("Retry-After", r.retryAfter)
+	}
 	w.WriteHeader(r.status)
 	_, _ = w.Write([]byte(Refusal(r.code, r.inner, r.message)))
 }
 
-// dispatch runs with the lock held. The service takes a trailing slash.
-func (s *Server) dispatch(host string, r *http.Request) (any, *refusal) {
+// operation is what a request asks for: the right it takes, whether it counts as
+// creating, and how it is done, with the lock held.
+type operation struct {
+	right  Right
+	create bool
+	do     func() (any, *refusal)
+}
+
+func (s *Server) perform(host, caller string, op operation) (any, *refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.throttled(host, op.create); r != nil {
+		return nil, r
+	}
+	if r := s.forbidden(host, caller, op.right); r != nil {
+		return nil, r
+	}
+	return op.do()
+}
+
+// operation reads a request as the REST interface of secrets has it. The rights
+// are those that its pages name. The service takes a trailing slash.
+func (s *Server) operation(host string, r *http.Request) (operation, bool) {
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	name, rest := "", ""
-	if len(parts) > 1 {
-		name = parts[1]
+	if len(parts) > 3 {
+		return operation{}, false
 	}
-	if len(parts) > 2 {
-		rest = parts[2]
-	}
+	parts = append(parts, "", "")
+	name, rest := parts[1], parts[2]
 	switch route := r.Method + " " + parts[0]; {
-	case len(parts) > 3:
 	case route == "GET secrets" && name == "":
-		return s.list(host, r, s.names(host), "/secrets", func(n string) any {
-			e := s.secrets[host][n]
-			return bundle(host, n, e.versions[len(e.versions)-1], false, false)
-		}), nil
+		return operation{right: List, do: func() (any, *refusal) { return s.listSecrets(host, r) }}, true
 	case route == "GET secrets" && rest == "versions":
-		return s.listVersions(host, name, r)
+		return operation{right: List, do: func() (any, *refusal) { return s.listVersions(host, name, r) }}, true
 	case route == "GET secrets":
-		return s.get(host, name, rest)
-	case route == "PUT secrets" && rest == "":
-		return s.set(host, name, r)
-	case route == "DELETE secrets" && rest == "":
-		e, refused := s.remove(host, name)
-		return deletedBundle(host, name, e), refused
-	case route == "GET deletedsecrets" && name != "":
-		e, refused := s.deletedEntry(host, name)
-		return deletedBundle(host, name, e), refused
+		return operation{right: Get, do: func() (any, *refusal) { return s.get(host, name, rest) }}, true
+	case route == "PUT secrets" && name != "" && rest == "":
+		return operation{right: Set, create: true, do: func() (any, *refusal) { return s.set(host, name, r) }}, true
+	case route == "PATCH secrets" && name != "":
+		return operation{right: Set, do: func() (any, *refusal) { return s.update(host, name, rest, r) }}, true
+	case route == "DELETE secrets" && name != "" && rest == "":
+		return operation{right: Delete, do: func() (any, *refusal) {
+			e, refused := s.remove(host, name)
+			return s.deletedBundle(host, name, e), refused
+		}}, true
+	case route == "GET deletedsecrets" && name == "":
+		return operation{right: List, do: func() (any, *refusal) { return s.listDeleted(host, r) }}, true
+	case route == "GET deletedsecrets" && rest == "":
+		return operation{right: Get, do: func() (any, *refusal) {
+			e, refused := s.findDeleted(host, name)
+			return s.deletedBundle(host, name, e), refused
+		}}, true
 	case route == "POST deletedsecrets" && rest == "recover":
-		e, refused := s.recover(host, name)
-		if refused != nil {
-			return nil, refused
-		}
-		return bundle(host, name, e.versions[len(e.versions)-1], true, false), nil
-	case route == "DELETE deletedsecrets" && name != "":
-		_, refused := s.deletedEntry(host, name)
-		if refused == nil {
-			delete(s.secrets[host], strings.ToLower(name))
-		}
-		return nil, refused
+		return operation{right: Recover, do: func() (any, *refusal) {
+			e, refused := s.recover(host, name)
+			if refused != nil {
+				return nil, refused
+			}
+			return s.bundle(host, name, e.current(), true, false), nil
+		}}, true
+	case route == "DELETE deletedsecrets" && name != "" && rest == "":
+		return operation{right: Purge, do: func() (any, *refusal) { return nil, s.purge(host, name) }}, true
 	}
-	return nil, &refusal{http.StatusNotFound, "NotFound", "", "No such resource."}
+	return operation{}, false
+}
+
+func (e *entry) current() *version { return &e.versions[len(e.versions)-1] }
+
+// version returns one version of an entry, the current one for no id.
+func (e *entry) version(name, id string) (*version, *refusal) {
+	if id == "" {
+		return e.current(), nil
+	}
+	i := slices.IndexFunc(e.versions, func(v version) bool { return v.id == id })
+	if i < 0 {
+		return nil, notFound(name + "/" + id)
+	}
+	return &e.versions[i], nil
 }
 
 func (s *Server) get(host, name, id string) (any, *refusal) {
@@ -99,115 +136,85 @@ func (s *Server) get(host, name, id string) (any, *refusal) {
 	if refused != nil {
 		return nil, refused
 	}
-	v := e.versions[len(e.versions)-1]
-	if id != "" {
-		i := slices.IndexFunc(e.versions, func(v version) bool { return v.id == id })
-		if i < 0 {
-			return nil, notFound(name + "/" + id)
-		}
-		v = e.versions[i]
+	v, refused := e.version(name, id)
+	if refused != nil {
+		return nil, refused
 	}
+	// No older version is given instead.
 	if v.disabled {
-		return nil, &refusal{http.StatusForbidden, "Forbidden", "SecretDisabled", "Operation get is not allowed on a disabled secret."}
+		return nil, &refusal{status: http.StatusForbidden, code: "Forbidden", inner: "SecretDisabled", message: "Operation get is not allowed on a disabled secret."}
 	}
-	return bundle(host, name, v, true, true), nil
+	return s.bundle(host, name, v, true, true), nil
+}
+
+// properties are what a client writes beside a value; those left out stay as
+// they are.
+type properties struct {
+	Value       *string           `json:"value"`
+	ContentType *string           `json:"contentType"`
+	Tags        map[string]string `json:"tags"`
+	Attributes  struct {
+		Enabled   *bool  `json:"enabled"`
+		Expires   *int64 `json:"exp"`
+		NotBefore *int64 `json:"nbf"`
+	} `json:"attributes"`
+}
+
+func (p properties) apply(v *version) {
+	if p.ContentType != nil {
+		v.contentType = *p.ContentType
+	}
+	if p.Tags != nil {
+		v.tags = p.Tags
+	}
+	if p.Attributes.Enabled != nil {
+		v.disabled = !*p.Attributes.Enabled
+	}
+	if p.Attributes.Expires != nil {
+		v.expires = *p.Attributes.Expires
+	}
+	if p.Attributes.NotBefore != nil {
+		v.notBefore = *p.Attributes.NotBefore
+	}
 }
 
 func (s *Server) set(host, name string, r *http.Request) (any, *refusal) {
-	var in struct {
-		Value       *string           `json:"value"`
-		ContentType string            `json:"contentType"`
-		Tags        map[string]string `json:"tags"`
-		Attributes  struct {
-			Enabled   *bool `json:"enabled"`
-			Expires   int64 `json:"exp"`
-			NotBefore int64 `json:"nbf"`
-		} `json:"attributes"`
-	}
+	var in properties
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Value == nil {
-		return nil, &refusal{http.StatusBadRequest, "BadParameter", "", "Property value is required."}
+		return nil, badParameter("Property value is required.")
 	}
-	v, refused := s.put(host, name, version{value: in.Value, contentType: in.ContentType, tags: in.Tags,
-		expires: in.Attributes.Expires, notBefore: in.Attributes.NotBefore,
-		disabled: in.Attributes.Enabled != nil && !*in.Attributes.Enabled})
+	v := version{value: in.Value}
+	in.apply(&v)
+	v, refused := s.put(host, name, v)
 	if refused != nil {
 		return nil, refused
 	}
-	return bundle(host, name, v, true, true), nil
+	return s.bundle(host, name, &v, true, true), nil
 }
 
-// listVersions gives the versions sorted by id, which is no order of time: the
-// service promises none.
-func (s *Server) listVersions(host, name string, r *http.Request) (any, *refusal) {
+// update changes everything about a version but its value, which needs a new one.
+func (s *Server) update(host, name, id string, r *http.Request) (any, *refusal) {
 	e, refused := s.find(host, name)
+	if refused == nil {
+		refused = s.changing(name, e)
+	}
 	if refused != nil {
 		return nil, refused
 	}
-	byID := map[string]version{}
-	var ids []string
-	for _, v := range e.versions {
-		byID[v.id] = v
-		ids = append(ids, v.id)
+	v, refused := e.version(name, id)
+	if refused != nil {
+		return nil, refused
 	}
-	slices.Sort(ids)
-	return s.list(host, r, ids, "/secrets/"+name+"/versions", func(id string) any { return bundle(host, name, byID[id], true, false) }), nil
-}
-
-// list cuts a page out of sorted keys; the marker is the last key of the page
-// before.
-func (s *Server) list(host string, r *http.Request, keys []string, path string, item func(string) any) any {
-	if marker, err := base64.StdEncoding.DecodeString(r.URL.Query().Get("$skiptoken")); err == nil && len(marker) > 0 {
-		i, found := slices.BinarySearch(keys, string(marker))
-		if found {
-			i++
-		}
-		keys = keys[i:]
+	var in properties
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		return nil, badParameter("The request body is no JSON object.")
 	}
-	page := map[string]any{"nextLink": nil}
-	if len(keys) > pageSize {
-		keys = keys[:pageSize]
-		query := url.Values{"api-version": {r.URL.Query().Get("api-version")}, "maxresults": {fmt.Sprint(pageSize)},
-			"$skiptoken": {base64.StdEncoding.EncodeToString([]byte(keys[len(keys)-1]))}}
-		page["nextLink"] = "https://" + host + ":443" + path + "?" + query.Encode()
+	changed := *v
+	in.apply(&changed)
+	if refused := changed.wrong(); refused != nil {
+		return nil, refused
 	}
-	items := []any{}
-	for _, key := range keys {
-		items = append(items, item(key))
-	}
-	page["value"] = items
-	return page
-}
-
-func bundle(host, name string, v version, withVersion, withValue bool) map[string]any {
-	id := "https://" + host + "/secrets/" + name
-	if withVersion {
-		id += "/" + v.id
-	}
-	attributes := map[string]any{"enabled": !v.disabled, "created": v.created.Unix(), "updated": v.updated.Unix(),
-		"recoveryLevel": "Recoverable+Purgeable", "recoverableDays": 90}
-	if v.expires != 0 {
-		attributes["exp"] = v.expires
-	}
-	if v.notBefore != 0 {
-		attributes["nbf"] = v.notBefore
-	}
-	out := map[string]any{"id": id, "attributes": attributes, "tags": v.tags}
-	if v.contentType != "" {
-		out["contentType"] = v.contentType
-	}
-	if withValue && v.value != nil {
-		out["value"] = *v.value
-	}
-	return out
-}
-
-func deletedBundle(host, name string, e *entry) map[string]any {
-	if e == nil {
-		return nil
-	}
-	out := bundle(host, name, e.versions[len(e.versions)-1], true, false)
-	out["recoveryId"] = "https://" + host + "/deletedsecrets/" + name
-	out["deletedDate"] = e.deleted.Unix()
-	out["scheduledPurgeDate"] = e.deleted.AddDate(0, 0, 90).Unix()
-	return out
+	changed.updated = s.config.Now().Truncate(time.Second)
+	*v = changed
+	return s.bundle(host, name, v, true, false), nil
 }

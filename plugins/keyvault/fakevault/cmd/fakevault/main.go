@@ -41,7 +41,8 @@ func run(ctx context.Context, listen, plain, hosts, dir string, transition time.
 	if dir == "" {
 		return errors.New("-dir is required: a folder to write ca.pem and access.json to")
 	}
-	s, err := fakevault.Start(fakevault.Config{Addr: listen, PlainAddr: plain, Hosts: strings.Split(hosts, ","), Transition: transition})
+	s, err := fakevault.Start(fakevault.Config{Addr: listen, PlainAddr: plain, Hosts: strings.Split(hosts, ","),
+		Rules: fakevault.Rules{Deleting: transition, Recovering: transition}})
 	if err != nil {
 		return err
 	}
