@@ -10,7 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
+	"runtime"
 
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
@@ -27,7 +27,7 @@ type Config struct {
 	// Build says which build of it this is.
 	Build buildinfo.Info
 	// ConfigFile is the appsettings.json that the operator named; empty means the
-	// one beside the executable, which may be absent.
+	// one in [SettingsFolder], which may be absent.
 	ConfigFile string
 	// Environ is os.Environ().
 	Environ []string
@@ -64,7 +64,7 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 		return nil, fmt.Errorf("find the program's own file: %w", err)
 	}
 	if c.ConfigFile == "" {
-		c.folder = filepath.Dir(c.executable)
+		c.folder = SettingsFolder(c.executable, runtime.GOOS, c.Environ)
 	}
 	settings, choice, problems := load(c, nil)
 	if err := problems.Err(); err != nil {

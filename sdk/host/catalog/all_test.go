@@ -78,3 +78,42 @@ func TestLockedPluginIsTrustedFromThenOn(t *testing.T) {
 		}
 	}
 }
+
+func TestPluginsOwnLockFileWinsOverTheOneForAll(t *testing.T) {
+	own := strings.ReplaceAll(strings.ReplaceAll(goodLock(), "1.2.3", "7.0.0"), someHash, strings.Repeat("ef", 32))
+	for name, c := range map[string]struct {
+		own           string
+		hash, problem string
+	}{
+		"it is there":               {own, strings.Repeat("ef", 32), ""},
+		"it is there, and damaged":  {"{", "", "not a lock file"},
+		"it is about another one":   {`{"version":1,"plugins":{}}`, "", "does not list the plugin dpapi"},
+		"there is only that of all": {"", someHash, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings, _, dir := all(t, `{}`, goodLock())
+			file := filepath.Join(dir, catalog.OwnLockFile("dpapi"))
+			if c.own == "" {
+				file = filepath.Join(dir, catalog.LockFile)
+			} else if err := os.WriteFile(file, []byte(c.own), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			choices := catalog.All(settings, catalog.Options{Executable: filepath.Join(dir, "program")})
+			got := choices[0]
+			if got.Plugin.Pin != file || got.Plugin.SHA256 != c.hash {
+				t.Errorf("pinned in %s: %s", got.Plugin.Pin, got.Plugin.SHA256)
+			}
+			if (got.Problem == nil) != (c.problem == "") || got.Problem != nil && !strings.Contains(got.Problem.Error(), c.problem) {
+				t.Errorf("problem %v, want %q", got.Problem, c.problem)
+			}
+			if c.problem == "" {
+				if written, err := got.Lock(settings, someHash, "8.0.0"); err != nil || written != file {
+					t.Errorf("a new pin went into %s, %v", written, err)
+				}
+			}
+			if other := choices[1]; other.Plugin.Pin != filepath.Join(dir, catalog.LockFile) || other.Problem != nil {
+				t.Errorf("the other plugin is pinned in %s, %v", other.Plugin.Pin, other.Problem)
+			}
+		})
+	}
+}

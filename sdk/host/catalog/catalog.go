@@ -178,10 +178,10 @@ func keyVault(s *appsettings.Settings, o Options, folder string) Choice {
 	return c
 }
 
-// shipped finds one of our own plugins through the lock file beside it. What is
-// known of it is returned with an error too.
+// shipped finds one of our own plugins through the lock file beside it: its own,
+// or else the one for all. What is known of it is returned with an error too.
 func shipped(folder, name string) (Plugin, error) {
-	p := Plugin{Name: name, Path: filepath.Join(folder, filePrefix+name+executable), Pin: filepath.Join(folder, LockFile)}
+	p := Plugin{Name: name, Path: filepath.Join(folder, filePrefix+name+executable), Pin: lockFor(folder, name)}
 	lock, err := ReadLock(p.Pin)
 	if err != nil {
 		return p, err

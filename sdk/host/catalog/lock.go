@@ -14,6 +14,23 @@ import (
 // build writes it beside them.
 const LockFile = "plugins.lock.json"
 
+// OwnLockFile returns the name of the lock file that a plugin of ours may have
+// to itself, beside it, as in identitymesh-plugin-dpapi.lock.json. It has the
+// layout of [LockFile] and wins over that one. A package that brings one plugin
+// brings its pin so, and no two packages have to share a file.
+func OwnLockFile(plugin string) string { return filePrefix + plugin + ".lock.json" }
+
+// lockFor returns the lock file that is in force for the plugin in the folder.
+// One that is there and cannot be looked at is in force: it must not be passed
+// over for one that vouches for another file.
+func lockFor(folder, plugin string) string {
+	own := filepath.Join(folder, OwnLockFile(plugin))
+	if _, err := os.Lstat(own); errors.Is(err, fs.ErrNotExist) {
+		return filepath.Join(folder, LockFile)
+	}
+	return own
+}
+
 // lockVersion is the only layout there is so far.
 const lockVersion = 1
 
