@@ -25,6 +25,7 @@ package fakevault
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/hex"
 	"fmt"
@@ -71,8 +72,8 @@ type Server struct {
 	Tenant, ClientID, ClientSecret string
 	// FederatedToken is the assertion that workload identity signs in with.
 	FederatedToken string
-	// ManagedClientID is the host's managed identity; IdentityHeader is what the
-	// App Service endpoint wants to see.
+	// ManagedClientID is the host's managed identity, the same for one TokenKey;
+	// IdentityHeader is what the App Service endpoint wants to see.
 	ManagedClientID, IdentityHeader string
 
 	config     Config
@@ -118,7 +119,7 @@ func Start(c Config) (*Server, error) {
 	}
 	s := &Server{
 		Tenant: c.Tenant, ClientID: uuid(), ClientSecret: randomHex(20), FederatedToken: randomHex(20),
-		ManagedClientID: uuid(), IdentityHeader: randomHex(16),
+		ManagedClientID: uuidOf(c.TokenKey), IdentityHeader: randomHex(16),
 		config: c, authority: ca, vaultHosts: c.Hosts,
 		rules: c.Rules, secrets: map[string]map[string]*entry{}, used: map[string]*usage{},
 	}
@@ -194,8 +195,11 @@ func (s *Server) routes() http.Handler {
 	})
 }
 
-func uuid() string {
-	h := randomHex(16)
+func uuid() string { return uuidOf([]byte(randomHex(16))) }
+
+func uuidOf(seed []byte) string {
+	sum := sha256.Sum256(seed)
+	h := hex.EncodeToString(sum[:16])
 	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 }
 
