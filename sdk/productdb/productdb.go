@@ -18,6 +18,7 @@ package productdb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -47,6 +48,9 @@ type Config struct {
 	Durable bool
 	// Jitter returns a random wait below max for retries; nil means a default.
 	Jitter func(max time.Duration) time.Duration
+	// Wrap, when set, puts something between the pools and the driver; tests let
+	// connections break with it.
+	Wrap func(driver.Connector) driver.Connector
 }
 
 // DB is an open product database, safe for concurrent use.
@@ -99,4 +103,12 @@ func (d *DB) Close() error {
 
 func configError(message string) error {
 	return &fault.Error{Reason: fault.ConfigInvalid, Source: fault.SourceConfig, Message: message, ConfigPath: ConfigKey}
+}
+
+// pool opens the pool of what connector connects to.
+func (c Config) pool(connector driver.Connector) *sql.DB {
+	if c.Wrap != nil {
+		connector = c.Wrap(connector)
+	}
+	return sql.OpenDB(connector)
 }

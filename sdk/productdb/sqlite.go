@@ -2,7 +2,7 @@ package productdb
 
 import (
 	"context"
-	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
 )
 
 const (
@@ -50,14 +50,10 @@ func openSQLite(ctx context.Context, cfg Config, folder, name string) (*DB, erro
 	}
 
 	d := &DB{Dialect: SQLite, Target: path, path: path, jitter: cfg.Jitter}
-	if d.Write, err = sql.Open("sqlite", sqliteURI(path, cfg.Durable, false)); err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
+	d.Write = cfg.pool(sqliteConnector{sqliteURI(path, cfg.Durable, false)})
 	d.Write.SetMaxOpenConns(1)
 	d.Write.SetMaxIdleConns(1)
-	if d.Read, err = sql.Open("sqlite", sqliteURI(path, cfg.Durable, true)); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), d.Write.Close())
-	}
+	d.Read = cfg.pool(sqliteConnector{sqliteURI(path, cfg.Durable, true)})
 	readers := max(4, runtime.GOMAXPROCS(0))
 	d.Read.SetMaxOpenConns(readers)
 	d.Read.SetMaxIdleConns(readers)
@@ -70,6 +66,15 @@ func openSQLite(ctx context.Context, cfg Config, folder, name string) (*DB, erro
 	}
 	return d, nil
 }
+
+// sqliteConnector connects to the file of that URI.
+type sqliteConnector struct{ uri string }
+
+// Connect implements [driver.Connector].
+func (c sqliteConnector) Connect(context.Context) (driver.Conn, error) { return c.Driver().Open(c.uri) }
+
+// Driver implements [driver.Connector].
+func (c sqliteConnector) Driver() driver.Driver { return &sqlite.Driver{} }
 
 // sqliteURI returns the file as a URI, because in a plain name a ? or % of the
 // path would be taken for parameters.

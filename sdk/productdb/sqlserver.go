@@ -1,7 +1,7 @@
 package productdb
 
 import (
-	"database/sql"
+	"database/sql/driver"
 	"strconv"
 	"strings"
 
@@ -20,10 +20,16 @@ func openSQLServer(cfg Config, text string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	pool := sql.OpenDB(newBoundedConnector(mssql.NewConnectorConfig(parsed)))
+	return OnServer(newBoundedConnector(mssql.NewConnectorConfig(parsed)), serverTarget(parsed), cfg), nil
+}
+
+// OnServer returns a database of the dialect SQL Server whose connections are
+// made by connector, for tests that stand in for the server.
+func OnServer(connector driver.Connector, target string, cfg Config) *DB {
+	pool := cfg.pool(connector)
 	pool.SetMaxOpenConns(maxServerConns)
 	pool.SetMaxIdleConns(idleServerConns)
-	return &DB{Dialect: SQLServer, Write: pool, Read: pool, Target: serverTarget(parsed), jitter: cfg.Jitter}, nil
+	return &DB{Dialect: SQLServer, Write: pool, Read: pool, Target: target, jitter: cfg.Jitter}
 }
 
 // parseSQLServer takes the three forms of a connection string. The driver's own

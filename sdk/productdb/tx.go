@@ -3,36 +3,57 @@ package productdb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 const (
-	// deadlockTries bounds how often a deadlock victim is run again.
-	deadlockTries = 6
-	deadlockWait  = 20 * time.Millisecond // doubled each time, and jittered
+	// txTries bounds how often a transaction is run.
+	txTries = 6
+	// The waits are doubled each time, and jittered: a deadlock is over when its
+	// other side has committed; a fail-over takes some seconds.
+	deadlockWait = 20 * time.Millisecond
+	outageWait   = 250 * time.Millisecond
 )
 
+// UnknownOutcomeError says that the connection ended while a transaction was
+// being committed: all of it was carried out, or nothing. Read what it should
+// have written, then decide.
+type UnknownOutcomeError struct {
+	Target string
+	Err    error
+}
+
+func (e *UnknownOutcomeError) Error() string {
+	return fmt.Sprintf("the connection to %s ended while a change was being committed, so that it may have been made or not: %v", e.Target, e.Err)
+}
+
+// Unwrap returns the driver's error.
+func (e *UnknownOutcomeError) Unwrap() error { return e.Err }
+
 // InWriteTx runs fn in a transaction and commits when fn returns nil. On SQLite
-// the transaction has the file's write lock from its start; on SQL Server fn is
-// run again, in a new transaction, when it was chosen as the victim of a
-// deadlock, so fn must have no effect outside the transaction until InWriteTx
-// returned. When the commit itself failed, its outcome is unknown.
+// the transaction has the file's write lock from its start.
+//
+// When the server chose the transaction as the victim of a deadlock, or the
+// connection ended before the commit, as in a fail-over, nothing of it was done,
+// and fn is run again in a new transaction, a few times within some seconds. So
+// fn must have no effect outside the transaction until InWriteTx returned. When
+// the connection ended during the commit, the error is [*UnknownOutcomeError],
+// and nothing is repeated.
 func (d *DB) InWriteTx(ctx context.Context, fn func(*sql.Tx) error) error {
 	for try := 1; ; try++ {
 		err := d.inTx(ctx, fn)
-		if err == nil || !isDeadlock(err) || try == deadlockTries {
+		wait := retryAfter(err)
+		if wait == 0 || try == txTries {
 			return err
 		}
 		select {
 		case <-ctx.Done():
-			return errors.Join(ctx.Err(), err)
-		case <-time.After(d.wait(deadlockWait << try)):
+			return errors.Join(context.Cause(ctx), err)
+		case <-time.After(d.wait(wait << try)):
 		}
 	}
 }
@@ -54,40 +75,38 @@ func (d *DB) inTx(ctx context.Context, fn func(*sql.Tx) error) error {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	err = tx.Commit()
+	switch {
+	case err == nil:
+		return nil
+	case undone(err):
 		return fmt.Errorf("commit on %s: %w", d.Target, err)
 	}
-	return nil
+	return &UnknownOutcomeError{Target: d.Target, Err: err}
 }
 
-// serverError is how go-mssqldb's errors show the server's number.
-type serverError interface {
-	error
-	SQLErrorNumber() int32
+// undone reports whether err of a commit proves that nothing was committed: the
+// database itself said so, or the driver never asked it, which is what ErrBadConn
+// promises.
+func undone(err error) bool {
+	if _, answered := serverNumber(err); answered && !severed(err) {
+		return true
+	}
+	return isSQLite(err) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrTxDone)
 }
 
-const (
-	numberDeadlock        = 1205
-	numberUniqueIndex     = 2601
-	numberUniqueKey       = 2627
-	numberSnapshotWritten = 3960
-)
-
-func isDeadlock(err error) bool {
-	var s serverError
-	if !errors.As(err, &s) {
-		return false
+// retryAfter returns the shortest wait after which it makes sense to run a
+// transaction that failed with err again, or 0 when it does not.
+func retryAfter(err error) time.Duration {
+	var unknown *UnknownOutcomeError
+	number, answered := serverNumber(err)
+	switch {
+	case err == nil, errors.As(err, &unknown), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return 0
+	case answered && isDeadlock(number):
+		return deadlockWait
+	case answered && isOutage(number), severed(err), lost(err):
+		return outageWait
 	}
-	return s.SQLErrorNumber() == numberDeadlock || s.SQLErrorNumber() == numberSnapshotWritten
-}
-
-// IsUniqueViolation reports whether err says that a row with such a key exists.
-func IsUniqueViolation(err error) bool {
-	if s := (serverError)(nil); errors.As(err, &s) {
-		return s.SQLErrorNumber() == numberUniqueKey || s.SQLErrorNumber() == numberUniqueIndex
-	}
-	if l := (*sqlite.Error)(nil); errors.As(err, &l) {
-		return l.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || l.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
-	}
-	return false
+	return 0
 }

@@ -5,12 +5,12 @@ package fakeserver
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
@@ -34,6 +34,8 @@ type Answer struct {
 type Server struct {
 	// Reply answers a statement. It is never called concurrently.
 	Reply func(text string) Answer
+	// Jitter is productdb's.
+	Jitter func(max time.Duration) time.Duration
 
 	mu   sync.Mutex
 	sent []Statement
@@ -41,8 +43,7 @@ type Server struct {
 
 // DB returns the server as a product database of the dialect SQL Server.
 func (s *Server) DB() *productdb.DB {
-	pool := sql.OpenDB(connector{s})
-	return &productdb.DB{Dialect: productdb.SQLServer, Write: pool, Read: pool, Target: "fake"}
+	return productdb.OnServer(connector{s}, "fake", productdb.Config{Jitter: s.Jitter})
 }
 
 // Sent returns what was sent so far.
