@@ -25,6 +25,7 @@ func TestBadInputIsAnErrorThatNamesTheKey(t *testing.T) {
 	retention := func(key, value string) string { return product("Retention", `{"`+key+`":`+value+`}`) }
 	engine := func(key, value string) string { return `{"Engine":{"` + key + `":` + value + `}}` }
 	logging := func(key, value string) string { return `{"Logging":{"` + key + `":` + value + `}}` }
+	logFile := func(key, value string) string { return `{"Logging":{"File":{"` + key + `":` + value + `}}}` }
 	secrets := func(key, value string) string { return `{"Secrets":{"` + key + `":` + value + `}}` }
 	listen := func(_, value string) string { return `{"AdminApi":{"Listen":` + value + `}}` }
 	section := func(key, value string) string { return `{"` + key + `":` + value + `}` }
@@ -69,6 +70,10 @@ func TestBadInputIsAnErrorThatNamesTheKey(t *testing.T) {
 		{"Engine:SecretTimeout", engine, []string{`30`, `"99ms"`, `"11m"`, `"x"`, `[]`}},
 		{"Logging:Level", logging, []string{`1`, `"verbose"`, `{}`, `[]`}},
 		{"Logging:Format", logging, []string{`1`, `"xml"`, `{}`, `[]`}},
+		{"Logging:File", logging, []string{`1`, `"x"`, `[]`}},
+		{"Logging:File:Folder", logFile, []string{`1`, `{}`, `[]`}},
+		{"Logging:File:MaxSize", logFile, []string{`0`, `1025`, `"20MB"`, `{}`}},
+		{"Logging:File:MaxFiles", logFile, []string{`0`, `1001`, `-1`, `[]`}},
 	}
 	for _, tt := range tests {
 		key := tt.path[strings.LastIndex(tt.path, ":")+1:]

@@ -77,10 +77,10 @@ func (r *reader) product(top *section) Product {
 	return p
 }
 
-// maxInstanceName is what service managers and a database column take alike.
+// maxInstanceName is what a database column and service managers take alike.
 const maxInstanceName = 128
 
-// instanceName doubles as the name of the operating system's service.
+// instanceName reads the name under which an engine registers.
 func (s *section) instanceName() string {
 	const name, fallback = "InstanceName", "IdentityMeshEngine"
 	n := s.text(name, false)
@@ -239,7 +239,13 @@ func (r *reader) logging(s *section) Logging {
 	levels := map[string]slog.Level{
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 	}
+	file := s.sub("File")
+	defer file.done()
 	return Logging{
+		File: LogFile{
+			Folder:  file.folderOrFile("Folder"),
+			MaxSize: file.integer("MaxSize", 20, 1, 1024), MaxFiles: file.integer("MaxFiles", 10, 1, 1000),
+		},
 		Level:  levels[s.choice("Level", "info", "debug", "info", "warn", "error")],
 		Format: s.choice("Format", "json", "json", "text"),
 	}

@@ -103,6 +103,15 @@ type Logging struct {
 	Level slog.Level
 	// Format is "json" or "text".
 	Format string
+	File   LogFile
+}
+
+// LogFile is Logging:File.
+type LogFile struct {
+	// Folder is absolute; empty when it is not set.
+	Folder string
+	// MaxSize of a file in MiB, and MaxFiles how many are kept.
+	MaxSize, MaxFiles int
 }
 
 // Key says where one key in force came from.

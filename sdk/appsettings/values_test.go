@@ -26,7 +26,7 @@ func TestDefaultsWithoutAnyFile(t *testing.T) {
 		t.Errorf("secrets %+v", s.Secrets)
 	case s.AdminAPI.Listen != "127.0.0.1:5100", s.Engine != want:
 		t.Errorf("admin api %+v, engine %+v", s.AdminAPI, s.Engine)
-	case s.Logging != appsettings.Logging{Level: slog.LevelInfo, Format: "json"}:
+	case s.Logging != appsettings.Logging{Level: slog.LevelInfo, Format: "json", File: appsettings.LogFile{MaxSize: 20, MaxFiles: 10}}:
 		t.Errorf("logging %+v", s.Logging)
 	}
 	for _, k := range s.Keys() {
@@ -58,7 +58,7 @@ const everyKey = `{
   "AdminApi": {"Listen": "[::1]:0"},
   "Engine": {"PollInterval": "00:00:05", "HeartbeatInterval": "1.5s", "MaxConcurrentRuns": 8,
              "RunTimeout": "1.02:30:00", "SecretTimeout": "00:01"},
-  "Logging": {"Level": "WARN", "Format": "Text", "LogLevel": {"Default": "Information"}}
+  "Logging": {"Level": "WARN", "Format": "Text", "LogLevel": {"Default": "Information"}, "File": {"Folder": "logs", "MaxSize": 1, "MaxFiles": "3"}}
 }`
 
 func TestEveryKeyIsRead(t *testing.T) {
@@ -84,7 +84,9 @@ func TestEveryKeyIsRead(t *testing.T) {
 	}
 	want := appsettings.Engine{PollInterval: 5 * time.Second, HeartbeatInterval: 1500 * time.Millisecond, MaxConcurrentRuns: 8,
 		RunTimeout: 26*time.Hour + 30*time.Minute, SecretTimeout: time.Minute}
-	if s.Engine != want || s.AdminAPI.Listen != "[::1]:0" || s.Logging != (appsettings.Logging{Level: slog.LevelWarn, Format: "text"}) {
+	logging := appsettings.Logging{Level: slog.LevelWarn, Format: "text",
+		File: appsettings.LogFile{Folder: filepath.Join(folder, "logs"), MaxSize: 1, MaxFiles: 3}}
+	if s.Engine != want || s.AdminAPI.Listen != "[::1]:0" || s.Logging != logging {
 		t.Errorf("engine %+v, admin api %+v, logging %+v", s.Engine, s.AdminAPI, s.Logging)
 	}
 }
