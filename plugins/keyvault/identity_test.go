@@ -2,10 +2,12 @@ package keyvault_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/identitymesh/identitymesh/plugins/keyvault/fakevault"
+	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 )
 
@@ -41,9 +43,12 @@ func TestEverySourceOfIdentityThatNeedsNoCloudWorks(t *testing.T) {
 }
 
 func TestWorkloadIdentitySignsInWithTheTokenOfAFile(t *testing.T) {
-	// The file's content is known only once the fake runs, so it is written after
-	// the provider was opened; the SDK reads it at the first use.
+	// The right content is known only once the fake runs; the SDK reads the file
+	// at the first use.
 	file := t.TempDir() + "/token"
+	if err := os.WriteFile(file, []byte("not yet"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	w := newWorld(t, setting{config: map[string]any{"Credential": "workloadIdentity"}, env: map[string]string{
 		"AZURE_TENANT_ID": "{tenant}", "AZURE_CLIENT_ID": "{client}", "AZURE_FEDERATED_TOKEN_FILE": file}})
 	if err := os.WriteFile(file, []byte(w.fake.FederatedToken), 0o600); err != nil {
@@ -66,34 +71,14 @@ func TestAUserAssignedIdentityIsAskedForByItsClientID(t *testing.T) {
 }
 
 func TestProblemsOfTheEnvironmentAreDiagnostics(t *testing.T) {
-	tests := map[string]struct {
-		config     map[string]any
-		env        map[string]string
-		path, says string
-	}{
-		"a principal that is half set": {map[string]any{"Credential": "environment"},
-			map[string]string{"AZURE_TENANT_ID": "{tenant}"}, "Credential", "AZURE_CLIENT_ID"},
-		"an unreadable certificate": {map[string]any{"Credential": "environment"},
-			map[string]string{"AZURE_TENANT_ID": "{tenant}", "AZURE_CLIENT_ID": "{client}", "AZURE_CLIENT_CERTIFICATE_PATH": "/none.pem"}, "Credential", "/none.pem"},
-		"no federated token file": {map[string]any{"Credential": "workloadIdentity"}, map[string]string{}, "Credential", "AZURE_FEDERATED_TOKEN_FILE"},
-		"an empty choice of credentials": {map[string]any{"Credential": "default"},
-			map[string]string{"AZURE_TOKEN_CREDENTIALS": ""}, "Credential", "AZURE_TOKEN_CREDENTIALS"},
-		"two client ids that differ": {map[string]any{"Credential": "default", "ManagedIdentityClientId": "00000000-0000-0000-0000-000000000001"},
-			map[string]string{"AZURE_CLIENT_ID": "{client}"}, "ManagedIdentityClientId", "AZURE_CLIENT_ID"},
-		"an authority of the environment without https": {map[string]any{"Credential": "environment"},
-			map[string]string{"AZURE_TENANT_ID": "{tenant}", "AZURE_CLIENT_ID": "{client}", "AZURE_CLIENT_SECRET": "{secret}",
-				"AZURE_AUTHORITY_HOST": "http://login.example"}, "Credential", "https"},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			_, problems := tryWorld(t, setting{config: tt.config, env: tt.env})
-			for _, p := range problems.Errors() {
-				if p.Path == tt.path && strings.Contains(p.String(), tt.says) {
-					return
-				}
-			}
-			t.Errorf("no error at %q that says %q: %v", tt.path, tt.says, problems)
-		})
+	_, problems := tryWorld(t, setting{config: map[string]any{"Credential": "default"}, env: map[string]string{
+		"AZURE_CLIENT_ID": "", "AZURE_TENANT_ID": "{tenant}", "AZURE_CLIENT_CERTIFICATE_PATH": "/none.pem", "AZURE_TOKEN_CREDENTIALS": ""}})
+	for _, name := range []string{"AZURE_CLIENT_ID", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_TOKEN_CREDENTIALS"} {
+		if !slices.ContainsFunc(problems.Errors(), func(p diag.Diagnostic) bool {
+			return p.Path == "Credential" && strings.Contains(p.Summary, name) && !strings.Contains(p.String(), "/none.pem")
+		}) {
+			t.Errorf("no error names %s: %v", name, problems)
+		}
 	}
 }
 

@@ -7,8 +7,8 @@ package credential
 
 import (
 	"context"
-	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -37,91 +37,138 @@ type Credential struct {
 	source azcore.TokenCredential
 	name   string
 	watch  *Watch
+	// managed is where a managed identity is asked for, clientIDFrom the setting
+	// or variable that selects one, empty for the host's own.
+	managed      endpoint
+	clientIDFrom string
+	// home is the tenant that the environment names, tenants are those besides.
+	home    string
+	tenants []string
 
 	mu     sync.Mutex
 	claims claims
 	proved bool
 }
 
-// New makes the credential that the settings ask for, without a request.
+// Names of the sources, as the identity library and its documentation call them.
+const (
+	nameDefault     = "DefaultAzureCredential"
+	nameEnvironment = "EnvironmentCredential"
+	nameWorkload    = "WorkloadIdentityCredential"
+	nameManaged     = "ManagedIdentityCredential"
+	nameCLI         = "AzureCLICredential"
+)
+
+// New makes the credential that the settings ask for, without a request. It
+// reports every problem of the environment at once: what it lets pass, the
+// identity library would take for "not set up" and go on to another identity.
 func New(c Config) (*Credential, diag.List) {
-	var problems diag.List
 	s := c.Settings
-	client := c.Client
-	if host := authority(s); host != "" {
-		client.Cloud = cloud.Configuration{ActiveDirectoryAuthorityHost: host}
+	examined := examine(s)
+	problems := examined.problems
+	if problems.HasErrors() {
+		return nil, problems
 	}
-	var source azcore.TokenCredential
+	m := maker{settings: s, client: c.Client}
+	m.client.PerRetryPolicies = append(slices.Clone(m.client.PerRetryPolicies), footprintPolicy{})
+	if host := authority(s); host != "" {
+		m.client.Cloud = cloud.Configuration{ActiveDirectoryAuthorityHost: host}
+	}
+	out := &Credential{watch: c.Watch, managed: managedEndpoint(), tenants: tenants(s)}
+	if examined.environment || examined.workload {
+		out.home = os.Getenv(varTenant)
+	}
 	var err error
-	name := ""
 	switch s.Credential {
 	case settings.Environment:
-		name = "EnvironmentCredential"
-		// The SDK takes extra tenants for this one only from the environment.
-		err = withEnvironment("AZURE_ADDITIONALLY_ALLOWED_TENANTS", strings.Join(s.AdditionallyAllowedTenants, ";"), func() (err error) {
-			source, err = azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{
-				ClientOptions: client, DisableInstanceDiscovery: s.DisableInstanceDiscovery})
-			return err
-		})
+		out.name = nameEnvironment
+		out.source, err = m.environment()
 	case settings.WorkloadIdentity:
-		name = "WorkloadIdentityCredential"
-		source, err = azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
-			ClientOptions: client, DisableInstanceDiscovery: s.DisableInstanceDiscovery,
-			AdditionallyAllowedTenants: s.AdditionallyAllowedTenants})
+		out.name = nameWorkload
+		out.source, err = m.workload()
 	case settings.ManagedIdentity:
-		name = "ManagedIdentityCredential"
-		options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: client}
-		if id := managedIdentityClientID(s); id != "" {
-			options.ID = azidentity.ClientID(id)
-		}
-		source, err = azidentity.NewManagedIdentityCredential(options)
+		out.name = nameManaged
+		out.source, err = m.managed()
 	case settings.AzureCLI:
-		name = "AzureCLICredential"
-		source, err = azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{
-			AdditionallyAllowedTenants: s.AdditionallyAllowedTenants})
+		out.name = nameCLI
+		out.source, err = azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{AdditionallyAllowedTenants: out.tenants})
 	default:
-		name = "DefaultAzureCredential"
-		source, err = newDefault(s, client, &problems)
+		out.name = nameDefault
+		out.source, err = m.chain(examined.managed)
 	}
 	if err != nil {
 		problems = append(problems, diag.Diagnostic{Path: settings.KeyCredential, Detail: err.Error(),
-			Summary: fmt.Sprintf("%s cannot be used with the environment of this process; %s, or choose another credential", name, needs(s.Credential))})
+			Summary: out.name + " cannot be used with the environment of this process; correct that, or choose another credential"})
+		return nil, problems
 	}
-	return &Credential{source: source, name: name, watch: c.Watch}, problems
+	switch {
+	case s.ManagedIdentityClientID != "":
+		out.clientIDFrom = settings.KeyManagedIdentityClientID
+	case isSet(varClient):
+		out.clientIDFrom = varClient
+	}
+	return out, problems
 }
 
-// needs says what a credential reads from the environment.
-func needs(c settings.Credential) string {
-	switch c {
-	case settings.Environment:
-		return "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH"
-	case settings.WorkloadIdentity:
-		return "set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE"
-	}
-	return "check the AZURE_ variables that the log names at the start"
+// maker makes sources.
+type maker struct {
+	settings settings.Settings
+	client   azcore.ClientOptions
 }
 
-// newDefault makes the chain. Its managed identity takes a client id only from
-// AZURE_CLIENT_ID, which the service principal of the chain reads as well, so a
-// different one there cannot be reconciled.
-func newDefault(s settings.Settings, client azcore.ClientOptions, problems *diag.List) (source azcore.TokenCredential, err error) {
-	id := s.ManagedIdentityClientID
-	if set := os.Getenv("AZURE_CLIENT_ID"); id != "" && set != "" && !strings.EqualFold(set, id) {
-		problems.Errorf(settings.KeyManagedIdentityClientID, "differs from the variable AZURE_CLIENT_ID; "+
-			"remove one of them, or set %s to %s", settings.KeyCredential, settings.ManagedIdentity)
-	}
-	err = withEnvironment("AZURE_CLIENT_ID", id, func() (err error) {
-		source, err = azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-			ClientOptions: client, DisableInstanceDiscovery: s.DisableInstanceDiscovery,
-			AdditionallyAllowedTenants: s.AdditionallyAllowedTenants})
+func (m maker) environment() (source azcore.TokenCredential, err error) {
+	// The SDK takes extra tenants for this one only from the environment.
+	err = withEnvironment(varTenants, strings.Join(m.settings.AdditionallyAllowedTenants, ";"), func() (err error) {
+		source, err = azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{
+			ClientOptions: m.client, DisableInstanceDiscovery: m.settings.DisableInstanceDiscovery})
 		return err
 	})
 	return source, err
 }
 
+func (m maker) workload() (azcore.TokenCredential, error) {
+	return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+		ClientOptions: m.client, DisableInstanceDiscovery: m.settings.DisableInstanceDiscovery,
+		AdditionallyAllowedTenants: tenants(m.settings)})
+}
+
+func (m maker) managed() (azcore.TokenCredential, error) {
+	options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: m.client}
+	if id := managedIdentityClientID(m.settings); id != "" {
+		options.ID = azidentity.ClientID(id)
+	}
+	return azidentity.NewManagedIdentityCredential(options)
+}
+
+// chain makes DefaultAzureCredential. It passes over a managed identity that
+// cannot be made, so that is tried first; see [examine] for the others.
+func (m maker) chain(managed bool) (source azcore.TokenCredential, err error) {
+	if managed {
+		if _, err := m.managed(); err != nil {
+			return nil, err
+		}
+	}
+	err = withEnvironment(varClient, m.settings.ManagedIdentityClientID, func() (err error) {
+		source, err = azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
+			ClientOptions: m.client, DisableInstanceDiscovery: m.settings.DisableInstanceDiscovery,
+			AdditionallyAllowedTenants: m.settings.AdditionallyAllowedTenants})
+		return err
+	})
+	return source, err
+}
+
+// tenants falls back to the variable that the default chain reads, so that
+// naming the credential does not change what it may do.
+func tenants(s settings.Settings) []string {
+	if len(s.AdditionallyAllowedTenants) > 0 || !isSet(varTenants) {
+		return s.AdditionallyAllowedTenants
+	}
+	return strings.Split(os.Getenv(varTenants), ";")
+}
+
 // authority returns the login endpoint to use, empty for the SDK's own choice.
 func authority(s settings.Settings) string {
-	if s.AuthorityHost == "" && os.Getenv("AZURE_AUTHORITY_HOST") == "" {
+	if s.AuthorityHost == "" && os.Getenv(varAuthority) == "" {
 		return s.CloudAuthority
 	}
 	return s.AuthorityHost
@@ -133,22 +180,28 @@ func managedIdentityClientID(s settings.Settings) string {
 	if s.ManagedIdentityClientID != "" {
 		return s.ManagedIdentityClientID
 	}
-	return os.Getenv("AZURE_CLIENT_ID")
+	return os.Getenv(varClient)
 }
 
 // Name of the credential as the SDK's documentation calls it.
 func (c *Credential) Name() string { return c.name }
 
-// GetToken asks the source for a token. Errors are the SDK's own.
+// GetToken asks the source for a token. A failure is an [*Error], with the
+// SDK's own in its chain.
 func (c *Credential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	token, err := c.source.GetToken(ctx, options)
-	if err == nil {
-		claims := claimsOf(token.Token)
-		c.mu.Lock()
-		c.claims, c.proved = claims, true
-		c.mu.Unlock()
+	prints := &footprint{over: ctx.Err}
+	token, err := c.source.GetToken(context.WithValue(ctx, footprintKey{}, prints), options)
+	if err == nil && token.Token == "" {
+		err = errNoToken
 	}
-	return token, err
+	if err != nil {
+		return azcore.AccessToken{}, c.explain(ctx, options.TenantID, prints.read(), err)
+	}
+	claims := claimsOf(token.Token)
+	c.mu.Lock()
+	c.claims, c.proved = claims, true
+	c.mu.Unlock()
+	return token, nil
 }
 
 // Identity says who we turned out to be, in words for operators: the member of
