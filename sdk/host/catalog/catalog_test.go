@@ -124,6 +124,32 @@ func TestPluginSeesOnlyWhatItsListAllows(t *testing.T) {
 	}
 }
 
+func TestKeyVaultSeesWhatDecidesItsIdentityAndNothingElse(t *testing.T) {
+	var seen, hidden []string
+	for _, name := range []string{"APPDATA", "AZURE_ADDITIONALLY_ALLOWED_TENANTS", "AZURE_AUTHORITY_HOST", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+		"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "AZURE_CLIENT_SEND_CERTIFICATE_CHAIN", "AZURE_CONFIG_DIR",
+		"AZURE_FEDERATED_TOKEN_FILE", "AZURE_PASSWORD", "AZURE_REGIONAL_AUTHORITY_NAME", "AZURE_TENANT_ID", "AZURE_TOKEN_CREDENTIALS",
+		"AZURE_USERNAME", "DEFAULT_IDENTITY_CLIENT_ID", "HOME", "HTTPS_PROXY", "HTTP_PROXY", "IDENTITY_ENDPOINT", "IDENTITY_HEADER",
+		"IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT", "MSI_ENDPOINT", "MSI_SECRET", "NO_PROXY", "PATH", "ProgramData", "REQUESTS_CA_BUNDLE",
+		"SSL_CERT_DIR", "SSL_CERT_FILE", "USERPROFILE", "http_proxy", "https_proxy", "no_proxy"} {
+		seen = append(seen, name+"=")
+	}
+	// Of the product, of other clouds, of loaders, and names that only begin alike.
+	for _, name := range []string{"AWS_SECRET_ACCESS_KEY", "AZUREISH", "DEFAULT_IDENTITY", "GODEBUG", "IDENTITYMESH_MARK", "IDENTITY_ENDPOINT_OLD",
+		"LD_PRELOAD", "MSI_SECRET_2", "PATH_INFO", "Secrets__KeyVault__VaultUri", "XAZURE_CLIENT_ID", "ConnectionStrings__IdentityMesh"} {
+		hidden = append(hidden, name+"=")
+	}
+	slices.Sort(seen)
+	got, _ := choose(t, `{"Secrets":{"Provider":"AzureKeyVault"}}`, goodLock(), append(hidden, seen...)...)
+	if !slices.Equal(got.Plugin.Environment, seen) {
+		t.Errorf("got  %v\nwant %v", got.Plugin.Environment, seen)
+	}
+	dpapi, _ := choose(t, `{}`, goodLock(), "AZURE_CLIENT_SECRET=x", "IDENTITY_HEADER=x", "HTTPS_PROXY=x")
+	if len(dpapi.Plugin.Environment) != 0 {
+		t.Errorf("DPAPI sees %v", dpapi.Plugin.Environment)
+	}
+}
+
 func TestLockFileThatCannotBeUsedIsAProblemOfThePlugin(t *testing.T) {
 	cases := []struct{ name, lock, text string }{
 		{"none", "", "does not exist"},

@@ -22,12 +22,12 @@ var (
 	forKeyVault = []string{
 		// Everything that DefaultAzureCredential reads.
 		"AZURE_*", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT",
-		"MSI_ENDPOINT", "MSI_SECRET",
+		"MSI_ENDPOINT", "MSI_SECRET", "DEFAULT_IDENTITY_CLIENT_ID",
 		// The way out of the network.
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
 		// The Azure CLI and PowerShell are found by PATH and keep their sessions in
-		// the home folder.
-		"PATH", "PATHEXT", "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "ProgramFiles", "ProgramW6432",
+		// the home folder. The CLI has a variable of its own for authorities.
+		"REQUESTS_CA_BUNDLE", "PATH", "PATHEXT", "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "ProgramFiles", "ProgramW6432",
 	}
 )
 
