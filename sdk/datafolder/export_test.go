@@ -1,0 +1,7 @@
+package datafolder
+
+// The access lists are texts, so that they can be judged on every system.
+var (
+	LookInto = lookInto
+	Closed   = closed
+)
