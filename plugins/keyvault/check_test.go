@@ -66,15 +66,17 @@ func TestAHostSeesTheProviderThroughTheContract(t *testing.T) {
 		t.Errorf("warnings: %v", host.Warnings)
 	}
 	info := host.Info()
-	for _, c := range []facade.Capability{facade.List, facade.ListComplete, facade.Write, facade.Delete, facade.SoftDelete} {
+	for _, c := range []facade.Capability{facade.List, facade.ListComplete, facade.Write, facade.Delete, facade.SoftDelete, facade.Recover,
+		facade.Purge, facade.Versions, facade.Expiry, facade.Tags} {
 		if !info.Capabilities.Has(c) {
 			t.Errorf("%s is not offered", c)
 		}
 	}
-	for _, c := range []facade.Capability{facade.Versions, facade.Recover, facade.Purge, facade.ConditionalSet, facade.Expiry, facade.Tags} {
-		if info.Capabilities.Has(c) {
-			t.Errorf("%s is offered", c)
-		}
+	if info.Capabilities.Has(facade.ConditionalSet) {
+		t.Error("a conditional set is offered, which the service does not have")
+	}
+	if info.Limits.MaxValueBytes != 19_200 {
+		t.Errorf("the largest value is said to have %d bytes", info.Limits.MaxValueBytes)
 	}
 	m, err := host.Set(w.ctx(), provider.SetRequest{Ref: ref, Value: secret.NewValue([]byte(canary))})
 	if err != nil {

@@ -35,13 +35,16 @@ type Options struct {
 	Now func() time.Time
 	// RetryDelay is the unit of the waits between tries; 0 for a second.
 	RetryDelay time.Duration
+	// Sleep waits for the vault to finish what it does with a secret, or until the
+	// context ends; nil for a timer.
+	Sleep func(context.Context, time.Duration) error
 }
 
 // Define returns the definition that a plugin's main serves.
 func Define(o Options) provider.Definition[*Provider] {
 	return provider.Definition[*Provider]{
 		Name: "keyvault", Version: o.Version,
-		Traits: provider.Traits{ListComplete: true, SoftDelete: true},
+		Traits: provider.Traits{ListComplete: true, SoftDelete: true, Expiry: true, Tags: true},
 		Schema: settings.Schema(),
 		Limits: provider.Limits{MaxValueBytes: MaxValueBytes},
 		Open: func(ctx context.Context, env provider.Environment) (*Provider, diag.List) {
@@ -58,8 +61,12 @@ type Provider struct {
 	instance   string
 	now        func() time.Time
 	logger     *slog.Logger
+	sleep      func(context.Context, time.Duration) error
 	close      func()
 	identified sync.Once
+
+	stampLock sync.Mutex
+	stamped   time.Time
 }
 
 func open(ctx context.Context, o Options, env provider.Environment) (*Provider, diag.List) {
@@ -82,11 +89,14 @@ func open(ctx context.Context, o Options, env provider.Environment) (*Provider, 
 		return nil, problems
 	}
 	p := &Provider{
-		vault: client, credential: cred, timeout: s.Timeout, instance: instance(), now: o.Now, logger: env.Logger,
+		vault: client, credential: cred, timeout: s.Timeout, instance: instance(), now: o.Now, sleep: o.Sleep, logger: env.Logger,
 		close: http.CloseIdleConnections,
 	}
 	if p.now == nil {
 		p.now = time.Now
+	}
+	if p.sleep == nil {
+		p.sleep = sleep
 	}
 	env.Logger.InfoContext(ctx, "key vault provider opened", keyVault, s.Host, keyCredential, cred.Name(),
 		keyAPIVersion, s.APIVersion, keyVariables, credential.Variables(os.Environ()))
@@ -133,8 +143,10 @@ func (p *Provider) identify(ctx context.Context) {
 }
 
 var (
-	_ provider.Provider = (*Provider)(nil)
-	_ provider.Lister   = (*Provider)(nil)
-	_ provider.Writer   = (*Provider)(nil)
-	_ provider.Checker  = (*Provider)(nil)
+	_ provider.Provider  = (*Provider)(nil)
+	_ provider.Lister    = (*Provider)(nil)
+	_ provider.Versioner = (*Provider)(nil)
+	_ provider.Writer    = (*Provider)(nil)
+	_ provider.Recoverer = (*Provider)(nil)
+	_ provider.Checker   = (*Provider)(nil)
 )

@@ -6,8 +6,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/identitymesh/identitymesh/plugins/keyvault/vault"
+	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/naming"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
@@ -27,6 +30,8 @@ const (
 	tagPrefix  = "im-"
 
 	maxTag = 256
+	// maxTags is how many are left for others.
+	maxTags = 15 - 3
 )
 
 func tagsFor(ref secret.Ref, instance string, now time.Time) map[string]string {
@@ -66,17 +71,18 @@ func refOf(p vault.Properties) secret.Ref {
 	return ref
 }
 
-// newest returns the current version. versions is not empty.
-func newest(versions []vault.Properties) vault.Properties {
-	return slices.MaxFunc(versions, func(a, b vault.Properties) int {
-		return cmp.Or(
-			at(a.Attributes.Created).Compare(at(b.Attributes.Created)),
-			writtenAt(a).Compare(writtenAt(b)),
-			at(a.Attributes.Updated).Compare(at(b.Attributes.Updated)),
-			cmp.Compare(a.Version, b.Version),
-		)
-	})
+// byAge orders versions from the oldest to the newest.
+func byAge(a, b vault.Properties) int {
+	return cmp.Or(
+		at(a.Attributes.Created).Compare(at(b.Attributes.Created)),
+		writtenAt(a).Compare(writtenAt(b)),
+		at(a.Attributes.Updated).Compare(at(b.Attributes.Updated)),
+		cmp.Compare(a.Version, b.Version),
+	)
 }
+
+// newest returns the current version. versions is not empty.
+func newest(versions []vault.Properties) vault.Properties { return slices.MaxFunc(versions, byAge) }
 
 func writtenAt(p vault.Properties) time.Time {
 	t, _ := time.Parse(time.RFC3339Nano, p.Tags[tagWritten])
@@ -97,16 +103,34 @@ func metadata(ref secret.Ref, p vault.Properties) secret.Metadata {
 		Expires: at(p.Attributes.Expires), NotBefore: at(p.Attributes.NotBefore),
 		Disabled: p.Attributes.Enabled != nil && !*p.Attributes.Enabled,
 	}
-	for k, v := range p.Tags {
-		if strings.HasPrefix(k, tagPrefix) {
+	m.Tags = theirs(p.Tags)
+	return m
+}
+
+// isOurs takes any case for ours: the portal shows keys as if it did not matter.
+func isOurs(key string) bool {
+	return len(key) >= len(tagPrefix) && strings.EqualFold(key[:len(tagPrefix)], tagPrefix)
+}
+
+// theirs returns the tags that are not ours, nil for none. Those that the
+// contract does not carry are left out: anybody who may tag an entry could make
+// it unreadable otherwise.
+func theirs(tags map[string]string) map[string]string {
+	var out map[string]string
+	for k, v := range tags {
+		if isOurs(k) || !carried(k) || !carried(v) {
 			continue
 		}
-		if m.Tags == nil {
-			m.Tags = map[string]string{}
+		if out == nil {
+			out = map[string]string{}
 		}
-		m.Tags[k] = v
+		out[k] = v
 	}
-	return m
+	return out
+}
+
+func carried(text string) bool {
+	return len(text) <= contract.MaxTagBytes && utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 func vaultName(host string) string {

@@ -75,8 +75,10 @@ func merge(m map[string]string, k, v string) map[string]string {
 func TestAMissingRoleIsNamedForEachOperation(t *testing.T) {
 	w := newWorld(t, setting{})
 	w.mustSet(ref, canary)
-	w.fake.Fail(forbidden("ForbiddenByRbac"))
-	_, err := w.set(ref, canary)
+	set := forbidden("ForbiddenByRbac")
+	set.Method = "PUT"
+	w.fake.Fail(set)
+	_, err := w.set(ref, canary+"!")
 	wantReason(t, err, fault.AccessDenied, "Key Vault Secrets Officer", "set secrets")
 	w.fake.Fail(forbidden("ForbiddenByRbac"))
 	wantReason(t, w.note(w.Delete(w.ctx(), ref)), fault.AccessDenied, "Key Vault Secrets Officer", "delete secrets")
@@ -129,9 +131,12 @@ func TestAnswersThatAreNoSecretNeverBecomeOne(t *testing.T) {
 func TestAServerThatQuotesTheValueDoesNotLeakIt(t *testing.T) {
 	w := newWorld(t, setting{})
 	// The Base64 of the canary, quoted in an error's text.
-	w.fake.Fail(fakevault.Answer{Status: 400, Body: fakevault.Refusal("BadParameter", "", "bad value Q2FuYXJ5LTdmM2E5LVBhc3N3MHJkIQ==")})
-	_, err := w.set(ref, canary)
-	wantReason(t, err, fault.Internal, "[secret]")
+	body := fakevault.Refusal("BadParameter", "", "bad value Q2FuYXJ5LTdmM2E5LVBhc3N3MHJkIQ==")
+	for _, method := range []string{"GET", "PUT"} {
+		w.fake.Fail(fakevault.Answer{Method: method, Status: 400, Body: body})
+		_, err := w.set(ref, canary)
+		wantReason(t, err, fault.Internal, "[secret]")
+	}
 }
 
 func TestAMalformedChallengeDoesNotPanic(t *testing.T) {
@@ -170,7 +175,7 @@ func TestATimeoutNamesTheStepThatTookTooLong(t *testing.T) {
 	_, err = w.Get(within(t, 600*time.Millisecond), ref, "")
 	wantReason(t, w.note(err), fault.Timeout, "waiting for the vault's answer")
 
-	w.fake.Fail(fakevault.Answer{Hang: true})
+	w.fake.Fail(fakevault.Answer{Method: "PUT", Hang: true})
 	_, err = w.Set(within(t, 600*time.Millisecond), provider.SetRequest{Ref: ref})
 	wantReason(t, w.note(err), fault.Timeout, "may or may not have happened")
 

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/identitymesh/identitymesh/plugins/keyvault"
 	"github.com/identitymesh/identitymesh/plugins/keyvault/fakevault"
 	"github.com/identitymesh/identitymesh/sdk/fault"
-	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
@@ -41,34 +39,6 @@ func TestWhatIsSetIsWhatIsRead(t *testing.T) {
 				t.Errorf("version is %q, set returned %q", got.Metadata.Version, m.Version)
 			}
 		})
-	}
-}
-
-func TestAnOperatorFindsTheRefOfAVaultEntry(t *testing.T) {
-	w := newWorld(t, setting{})
-	m := w.mustSet(ref, canary)
-	text, contentType, tags := w.fake.Text(fakevault.DefaultHost, "im-4dcca9e40db8d988ebd8f907f7449ec4")
-	if text != base64.StdEncoding.EncodeToString([]byte(canary)) {
-		t.Error("the vault does not hold the padded standard Base64 of the value")
-	}
-	if contentType != "application/octet-stream; encoding=base64" || tags["im-ref"] != string(ref) || tags["im-instance"] == "" {
-		t.Errorf("content type %q, tags %v", contentType, tags)
-	}
-	want := fmt.Sprintf(`"level":"INFO","msg":"secret written to key vault","ref":"%s","name":"im-4dcca9e40db8d988ebd8f907f7449ec4","version":"%s"}`, ref, m.Version)
-	if !strings.Contains(w.logs.String(), want) {
-		t.Errorf("no line %s in\n%s", want, w.logs.String())
-	}
-}
-
-func TestARefTooLongForATagIsStoredWithoutOne(t *testing.T) {
-	w := newWorld(t, setting{})
-	long := secret.Ref("secret://" + strings.Repeat("x", 300))
-	w.mustSet(long, canary)
-	if _, _, tags := w.fake.Text(fakevault.DefaultHost, nameOf(long)); tags["im-ref"] != "" {
-		t.Errorf("tags are %v", tags)
-	}
-	if got, err := w.get(long); err != nil || got.Metadata.Ref != long {
-		t.Errorf("got %v, %v", got.Metadata, err)
 	}
 }
 
@@ -163,30 +133,6 @@ func TestTextsThatAHandTouched(t *testing.T) {
 	}
 }
 
-func TestAValueBeyondTheVaultsLimitIsRefusedBeforeItIsSent(t *testing.T) {
-	w := newWorld(t, setting{})
-	_, err := w.set(ref, strings.Repeat("x", keyvault.MaxValueBytes+1))
-	wantReason(t, err, fault.TooLarge, "19200")
-	if n := len(w.fake.Requests()); n != 0 {
-		t.Errorf("%d requests were sent", n)
-	}
-}
-
-func TestWhatIsNotClaimedIsRefused(t *testing.T) {
-	w := newWorld(t, setting{})
-	version := secret.Version("x")
-	for name, req := range map[string]provider.SetRequest{
-		"an expected version": {Ref: ref, Expected: &version},
-		"an expiry":           {Ref: ref, Expires: time.Now()},
-		"tags":                {Ref: ref, Tags: map[string]string{"a": "b"}},
-	} {
-		_, err := w.Set(w.ctx(), req)
-		if !fault.Is(err, fault.Unsupported) {
-			t.Errorf("%s: got %v", name, err)
-		}
-	}
-}
-
 func TestADeletedSecretIsToldFromAMissingOne(t *testing.T) {
 	w := newWorld(t, setting{})
 	_, err := w.get(ref)
@@ -203,6 +149,4 @@ func TestADeletedSecretIsToldFromAMissingOne(t *testing.T) {
 	wantReason(t, err, fault.Deleted, "az keyvault secret recover --vault-name contoso-im --name "+nameOf(ref), "SecretNotFound")
 	_, err = w.describe(ref)
 	wantReason(t, err, fault.Deleted)
-	_, err = w.set(ref, canary)
-	wantReason(t, err, fault.Deleted, "recover", "ObjectIsDeletedButRecoverable")
 }

@@ -79,39 +79,6 @@ func TestAReadIsRepeatedAfterAnOutageAndALostConnection(t *testing.T) {
 	}
 }
 
-func TestAWriteIsRepeatedOnlyWhenNothingCanHaveHappened(t *testing.T) {
-	tests := map[string]struct {
-		answer fakevault.Answer
-		tries  int
-		want   fault.Reason
-	}{
-		"after throttling":                        {throttled(2), 3, fault.OK},
-		"not after an outage":                     {fakevault.Answer{Status: 503}, 1, fault.Unavailable},
-		"not after a gateway lost the answer":     {fakevault.Answer{Status: 504, Apply: true}, 1, fault.Unavailable},
-		"not after the connection was lost":       {fakevault.Answer{Drop: true}, 1, fault.Unavailable},
-		"not after it was applied and lost":       {fakevault.Answer{Drop: true, Apply: true}, 1, fault.Unavailable},
-		"not after an answer that makes no sense": {fakevault.Answer{Status: 200, Body: "<html>", Apply: true}, 1, fault.Unavailable},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld(t, setting{})
-			w.mustSet("secret://warm/up", canary)
-			w.fake.Forget()
-			w.fake.Fail(tt.answer)
-			_, err := w.set(ref, canary)
-			if tt.want == fault.OK && err != nil {
-				t.Errorf("got %v", err)
-			}
-			if tt.want != fault.OK {
-				wantReason(t, err, tt.want, "read the secret back")
-			}
-			if n := w.requests("PUT"); n != tt.tries {
-				t.Errorf("it was sent %d times, want %d", n, tt.tries)
-			}
-		})
-	}
-}
-
 func TestAWriteIsRepeatedWhileNoConnectionComesAbout(t *testing.T) {
 	refusals := 2
 	w := newWorldDialling(t, func(fake *fakevault.Server) func(context.Context, string, string) (net.Conn, error) {

@@ -41,10 +41,48 @@ const (
 type world struct {
 	*keyvault.Provider
 	fake  *fakevault.Server
+	clock *clock
 	logs  *lockedBuffer
 	spans *tracetest.InMemoryExporter
 	t     *testing.T
 	said  []string
+}
+
+// clock is the time of vault and provider: it goes on by itself, and at once by
+// as much as the provider would sleep.
+type clock struct {
+	mu    sync.Mutex
+	ahead time.Duration
+	slept []time.Duration
+	// asleep is called in each sleep.
+	asleep func()
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.ahead)
+}
+
+func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	c.ahead += d
+	c.slept = append(c.slept, d)
+	c.mu.Unlock()
+	if c.asleep != nil {
+		c.asleep()
+	}
+	return ctx.Err()
+}
+
+// total is how long the provider slept.
+func (c *clock) total() (total time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range c.slept {
+		total += d
+	}
+	return total
 }
 
 // setting changes the configuration or the environment of a world.
@@ -55,6 +93,8 @@ type setting struct {
 	// strangers makes the provider trust no authority of the fake.
 	strangers bool
 	dial      dialler
+	// now is the provider's clock; the world's when nil.
+	now func() time.Time
 }
 
 type dialler func(*fakevault.Server) func(context.Context, string, string) (net.Conn, error)
@@ -75,6 +115,13 @@ func newWorld(t *testing.T, c setting) *world {
 
 func tryWorld(t *testing.T, c setting) (*world, diag.List) {
 	t.Helper()
+	now := &clock{}
+	if c.fake.Now == nil {
+		c.fake.Now = now.Now
+	}
+	if c.now == nil {
+		c.now = now.Now
+	}
 	fake, err := fakevault.Start(c.fake)
 	if err != nil {
 		t.Fatalf("start the fake vault: %v", err)
@@ -92,7 +139,7 @@ func tryWorld(t *testing.T, c setting) (*world, diag.List) {
 	for k, v := range c.config {
 		config[k] = v
 	}
-	w := &world{fake: fake, logs: &lockedBuffer{}, spans: tracetest.NewInMemoryExporter(), t: t}
+	w := &world{fake: fake, clock: now, logs: &lockedBuffer{}, spans: tracetest.NewInMemoryExporter(), t: t}
 	network := vault.Network{Dial: fake.Dial, RootCAs: fake.RootCAs()}
 	if c.strangers {
 		network.RootCAs = nil
@@ -100,7 +147,8 @@ func tryWorld(t *testing.T, c setting) (*world, diag.List) {
 	if c.dial != nil {
 		network.Dial = c.dial(fake)
 	}
-	def := keyvault.Define(keyvault.Options{Version: "0.1.0", Network: network, Watch: watch, RetryDelay: time.Millisecond})
+	def := keyvault.Define(keyvault.Options{Version: "0.1.0", Network: network, Watch: watch, RetryDelay: time.Millisecond,
+		Now: c.now, Sleep: now.Sleep})
 	body, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
@@ -45,12 +46,24 @@ func (c *Client) Get(ctx context.Context, target Target, version string) (string
 	return *got.Value, p, nil
 }
 
+// Write is a new version.
+type Write struct {
+	Text, ContentType string
+	// Expires is zero for never. The service keeps whole seconds.
+	Expires time.Time
+	Tags    map[string]string
+}
+
 // Set writes a new version. It is sent again only where nothing can have
-// happened; any other failure leaves the outcome unknown and says so.
-func (c *Client) Set(ctx context.Context, target Target, text, contentType string, tags map[string]string) (Properties, error) {
-	parameters := azsecrets.SetSecretParameters{Value: &text, ContentType: &contentType, Tags: map[string]*string{}}
-	for k, v := range tags {
+// happened; of any other failure [Uncertain] tells whether it may have. The error
+// may quote the text; see [WithoutText].
+func (c *Client) Set(ctx context.Context, target Target, w Write) (Properties, error) {
+	parameters := azsecrets.SetSecretParameters{Value: &w.Text, ContentType: &w.ContentType, Tags: map[string]*string{}}
+	for k, v := range w.Tags {
 		parameters.Tags[k] = to.Ptr(v)
+	}
+	if !w.Expires.IsZero() {
+		parameters.SecretAttributes = &azsecrets.SecretAttributes{Expires: &w.Expires}
 	}
 	var got azsecrets.SetSecretResponse
 	err := c.do(ctx, opSet, target, func(ctx context.Context) (err error) {
@@ -58,7 +71,7 @@ func (c *Client) Set(ctx context.Context, target Target, text, contentType strin
 		return err
 	})
 	if err != nil {
-		return Properties{}, withoutValue(err, text)
+		return Properties{}, err
 	}
 	p, ok := c.properties(got.ID, got.Attributes, got.Tags)
 	if !ok || !strings.EqualFold(p.Name, target.Name) || p.Version == "" {
@@ -67,36 +80,16 @@ func (c *Client) Set(ctx context.Context, target Target, text, contentType strin
 	return p, nil
 }
 
-// withoutValue removes text from a message, should a server have quoted it. The
-// cause goes too: its text is the server's answer.
-func withoutValue(err error, text string) error {
+// WithoutText removes text from a message, should a server have quoted it. The
+// cause goes too: its text is the server's answer. What [Uncertain] and
+// [Transition] tell of an error has to be asked before.
+func WithoutText(err error, text string) error {
 	var f *fault.Error
 	if len(text) > 0 && errors.As(err, &f) && strings.Contains(err.Error(), text) {
 		f.Message = strings.ReplaceAll(f.Message, text, "[secret]")
 		f.Cause = nil
 	}
 	return err
-}
-
-// Delete deletes a secret with all its versions, recoverably.
-func (c *Client) Delete(ctx context.Context, target Target) error {
-	return c.do(ctx, opDelete, target, func(ctx context.Context) error {
-		_, err := c.secrets.DeleteSecret(ctx, target.Name, nil)
-		return err
-	})
-}
-
-// IsDeleted reports whether the vault holds a deleted secret of that name. An
-// identity without the right to know gets an error.
-func (c *Client) IsDeleted(ctx context.Context, target Target) (bool, error) {
-	err := c.do(ctx, opGet, target, func(ctx context.Context) error {
-		_, err := c.secrets.GetDeletedSecret(ctx, target.Name, nil)
-		return err
-	})
-	if fault.Is(err, fault.NotFound) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // Versions returns the properties of every version, in no order: the service

@@ -1,0 +1,211 @@
+package keyvault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/identitymesh/identitymesh/plugins/keyvault/vault"
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
+)
+
+// Delete deletes every version, recoverably for as long as the vault keeps
+// deleted secrets. It waits for the vault to finish, as far as time and rights
+// allow, so that a Recover or Purge that follows finds the deleted secret.
+func (p *Provider) Delete(ctx context.Context, ref secret.Ref) error {
+	ctx, cancel, wait := p.patiently(ctx)
+	defer cancel()
+	target := targetOf(ref)
+	for {
+		err := p.vault.Delete(ctx, target)
+		p.identify(ctx)
+		state := vault.Transition(err)
+		if vault.Uncertain(err) && ctx.Err() == nil {
+			if deleted, e := p.vault.IsDeleted(ctx, target); e == nil && deleted {
+				err = nil
+			}
+		}
+		switch {
+		case err == nil:
+			p.log(ctx, "secret deleted from key vault", target)
+			_ = p.until(ctx, wait, func() bool {
+				deleted, err := p.vault.IsDeleted(ctx, target)
+				return deleted || err != nil
+			})
+			return nil
+		case state == "":
+			return p.deletedInstead(ctx, target, err)
+		}
+		if stop := wait.pause(ctx); stop != nil {
+			return p.gaveUp("delete", target, wait, stop, state, "delete it again in a minute", err)
+		}
+	}
+}
+
+// Recover brings a deleted secret back, and waits until it can be seen.
+func (p *Provider) Recover(ctx context.Context, ref secret.Ref) (secret.Metadata, error) {
+	ctx, cancel, wait := p.patiently(ctx)
+	defer cancel()
+	target := targetOf(ref)
+	tries, inDoubt := 0, false
+	for {
+		current, err := p.vault.Recover(ctx, target)
+		p.identify(ctx)
+		state := vault.Transition(err)
+		switch {
+		case err == nil:
+			return p.recovered(ctx, target, current, wait)
+		case fault.Is(err, fault.NotFound):
+			found, living := p.living(ctx, target, err)
+			if living == nil && inDoubt {
+				p.log(ctx, "deleted secret recovered in key vault", target)
+				return metadata(ref, found), nil
+			}
+			return secret.Metadata{}, p.notDeleted("recover", target, err, living)
+		case vault.Uncertain(err) && ctx.Err() == nil && tries < maxSends:
+			tries, inDoubt, state = tries+1, true, "perhaps deleted"
+		case state == "":
+			return secret.Metadata{}, err
+		}
+		if stop := wait.pause(ctx); stop != nil {
+			return secret.Metadata{}, p.gaveUp("recover", target, wait, stop, state, "describe it in a minute, and recover it again if it is not back", err)
+		}
+	}
+}
+
+// recovered waits until a secret whose recovery the vault has begun is there for
+// everybody. Whoever may not look takes the vault's word.
+func (p *Provider) recovered(ctx context.Context, target vault.Target, current vault.Properties, wait *patience) (secret.Metadata, error) {
+	var last error
+	stop := p.until(ctx, wait, func() bool {
+		versions, err := p.vault.Versions(ctx, target)
+		if err == nil {
+			current = newest(versions)
+		}
+		last = err
+		return !fault.Is(err, fault.NotFound)
+	})
+	if stop != nil {
+		return secret.Metadata{}, p.gaveUp("recover", target, wait, stop, "being recovered",
+			"the vault finishes it by itself, so describe it in a minute", last)
+	}
+	p.log(ctx, "deleted secret recovered in key vault", target)
+	return metadata(target.Ref, current), nil
+}
+
+// Purge removes a deleted secret for ever, and waits until it is gone.
+func (p *Provider) Purge(ctx context.Context, ref secret.Ref) error {
+	ctx, cancel, wait := p.patiently(ctx)
+	defer cancel()
+	target := targetOf(ref)
+	for {
+		err := p.vault.Purge(ctx, target)
+		p.identify(ctx)
+		state := vault.Transition(err)
+		if vault.Uncertain(err) && ctx.Err() == nil {
+			if deleted, e := p.vault.IsDeleted(ctx, target); e == nil && !deleted && p.isGone(ctx, target) {
+				err = nil
+			}
+		}
+		switch {
+		case err == nil:
+			return p.purged(ctx, target, wait)
+		case fault.Is(err, fault.NotFound):
+			_, living := p.living(ctx, target, err)
+			return p.notDeleted("purge", target, err, living)
+		case fault.Is(err, fault.AccessDenied):
+			return p.notPurged(ctx, target, err)
+		case state == "":
+			return err
+		}
+		if stop := wait.pause(ctx); stop != nil {
+			return p.gaveUp("purge", target, wait, stop, state, "it was not purged, so purge it again in a minute", err)
+		}
+	}
+}
+
+func (p *Provider) purged(ctx context.Context, target vault.Target, wait *patience) error {
+	stop := p.until(ctx, wait, func() bool {
+		deleted, err := p.vault.IsDeleted(ctx, target)
+		return !deleted || err != nil
+	})
+	if stop != nil {
+		return p.gaveUp("purge", target, wait, stop, "being purged", "the vault finishes it by itself", nil)
+	}
+	p.log(ctx, "deleted secret purged from key vault", target)
+	return nil
+}
+
+// notPurged tells purge protection from a missing right: the vault answers both
+// with the same code.
+func (p *Provider) notPurged(ctx context.Context, target vault.Target, err error) error {
+	deleted, e := p.vault.Deleted(ctx, target)
+	if fault.Is(e, fault.NotFound) {
+		_, living := p.living(ctx, target, e)
+		return p.notDeleted("purge", target, err, living)
+	}
+	if e != nil || !deleted.Protected {
+		return err
+	}
+	f := &fault.Error{Reason: fault.AccessDenied, Source: fault.SourceBackend, Cause: err}
+	until := "when the time is over for which it keeps deleted secrets"
+	if !deleted.Ends.IsZero() {
+		until = "on " + deleted.Ends.UTC().Format(time.RFC3339)
+	}
+	f.Message = fmt.Sprintf("purge %s: the vault has purge protection, so nobody can purge the secret and no role helps; the vault does it by itself %s",
+		p.where(target), until)
+	quote(f, err)
+	return f
+}
+
+// living returns the current version of a secret in use. When that cannot be told
+// for want of a right, the error is the one that stands.
+func (p *Provider) living(ctx context.Context, target vault.Target, stands error) (vault.Properties, error) {
+	versions, err := p.vault.Versions(ctx, target)
+	switch {
+	case err == nil:
+		return newest(versions), nil
+	case fault.Is(err, fault.AccessDenied):
+		return vault.Properties{}, stands
+	}
+	return vault.Properties{}, err
+}
+
+func (p *Provider) isGone(ctx context.Context, target vault.Target) bool {
+	_, err := p.vault.Versions(ctx, target)
+	return fault.Is(err, fault.NotFound)
+}
+
+// notDeleted is the fault of an operation on a deleted secret that is not there;
+// living is nil when it is in use.
+func (p *Provider) notDeleted(op string, target vault.Target, err, living error) error {
+	if living != nil && !fault.Is(living, fault.NotFound) {
+		return living
+	}
+	f := &fault.Error{Reason: fault.NotFound, Source: fault.SourceBackend, Cause: errors.Join(err, living)}
+	f.Message = fmt.Sprintf("%s %s: the vault has no deleted secret of that name, nor one in use; "+
+		"if it was deleted a moment ago, try again in a minute", op, p.where(target))
+	if living == nil {
+		f.Reason = fault.AlreadyExists
+		f.Message = fmt.Sprintf("%s %s: the secret is in use, not deleted, and was left as it is", op, p.where(target))
+	}
+	quote(f, err)
+	return f
+}
+
+// until asks again and again, until it is done or the wait is over.
+func (p *Provider) until(ctx context.Context, wait *patience, done func() bool) error {
+	for !done() {
+		if err := wait.pause(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Provider) log(ctx context.Context, what string, target vault.Target) {
+	p.logger.InfoContext(ctx, what, telemetry.KeyRef, string(target.Ref), telemetry.KeyName, target.Name)
+}
