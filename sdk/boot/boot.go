@@ -14,9 +14,11 @@ import (
 
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
+	"github.com/identitymesh/identitymesh/sdk/datafolder"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
+	"github.com/identitymesh/identitymesh/sdk/logfile"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
@@ -35,6 +37,12 @@ type Config struct {
 	Logs io.Writer
 	// Quiet logs problems only, for tools whose output is their answer.
 	Quiet bool
+	// Stays is a program that serves until it is stopped. It sees to it that others
+	// cannot open the data folder, and logs to files too when Logging:File:Folder is
+	// set; with Files, to the folder logs in the data folder when it is not.
+	Stays, Files bool
+	// Events, when set, receives the log beside Logs.
+	Events slog.Handler
 
 	// The program's own file, and the folder of its configuration unless
 	// ConfigFile is set.
@@ -53,6 +61,7 @@ type Program struct {
 
 	config Config
 	level  slog.Level
+	files  *logfile.Writer // nil without files
 }
 
 // Start loads everything. A configuration that cannot be used gives a
@@ -70,26 +79,48 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
-	level := settings.Logging.Level
+	p := &Program{Build: c.Build, Settings: settings, Choice: choice, Warnings: problems.Warnings(), config: c, level: settings.Logging.Level}
 	if c.Quiet {
-		level = max(level, slog.LevelWarn)
+		p.level = max(p.level, slog.LevelWarn)
 	}
-	t, err := telemetry.Start(ctx, telemetry.Config{
-		Service: c.Service, Version: c.Build.Version, Logs: c.Logs,
-		Level: level, Text: settings.Logging.Format == "text", Environ: c.Environ,
-	})
-	if err != nil {
-		return nil, err
+	var closed string
+	logs := c.Logs
+	if c.Stays {
+		if closed, err = datafolder.Prepare(settings.Product.DataFolder); err != nil {
+			return nil, err
+		}
+		if p.files, err = openFiles(c, settings); err != nil {
+			return nil, err
+		}
+		if p.files != nil {
+			logs = tee{c.Logs, p.files}
+		}
 	}
-	warnings := problems.Warnings()
-	for _, w := range warnings {
-		t.Logger.Warn("configuration warning", telemetry.KeyPath, w.Path, "summary", w.Summary)
+	t := telemetry.Config{
+		Service: c.Service, Version: c.Build.Version, Logs: logs,
+		Level: p.level, Text: settings.Logging.Format == "text", Environ: c.Environ,
 	}
-	t.Logger.Info("starting", "service", c.Service, telemetry.KeyVersion, c.Build.Version, "commit", c.Build.Commit,
+	if c.Events != nil {
+		t.Also = []slog.Handler{c.Events}
+	}
+	if p.Telemetry, err = telemetry.Start(ctx, t); err != nil {
+		return nil, errors.Join(err, p.closeFiles())
+	}
+	for _, w := range p.Warnings {
+		p.Logger.Warn("configuration warning", telemetry.KeyPath, w.Path, "summary", w.Summary)
+	}
+	if closed != "" {
+		p.Logger.Warn("the data folder could be opened by others, who may have read secrets and keys; it was closed",
+			telemetry.KeyPath, settings.Product.DataFolder, "others", closed)
+	}
+	p.Logger.Info("starting", "service", c.Service, telemetry.KeyVersion, c.Build.Version, "commit", c.Build.Commit,
 		"commit_date", c.Build.Date, "go", c.Build.Go, "settings", settings, "provider", choice.Provider, "why", choice.Why)
-	return &Program{
-		Telemetry: t, Build: c.Build, Settings: settings, Choice: choice, Warnings: warnings, config: c, level: level,
-	}, nil
+	return p, nil
+}
+
+// Stop sends what is still held back, for at most 5 s, and closes the log files.
+func (p *Program) Stop(ctx context.Context) error {
+	return errors.Join(p.Telemetry.Stop(ctx), p.closeFiles())
 }
 
 // Host is how to open the provider in force.

@@ -30,8 +30,8 @@ const (
 
 // NewLogger returns a logger that writes JSON lines, or text lines for people,
 // and adds the ids of the context's span to each. Both forms write a duration
-// with its unit, as 1.5s.
-func NewLogger(w io.Writer, level slog.Level, text bool) *slog.Logger {
+// with its unit, as 1.5s. Every record goes to also too.
+func NewLogger(w io.Writer, level slog.Level, text bool, also ...slog.Handler) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	var h slog.Handler
 	if text {
@@ -39,6 +39,9 @@ func NewLogger(w io.Writer, level slog.Level, text bool) *slog.Logger {
 	} else {
 		options.ReplaceAttr = spellDuration
 		h = slog.NewJSONHandler(w, options)
+	}
+	if len(also) > 0 {
+		h = slog.NewMultiHandler(append([]slog.Handler{h}, also...)...)
 	}
 	return slog.New(traceHandler{h})
 }

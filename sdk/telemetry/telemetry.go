@@ -32,6 +32,8 @@ type Config struct {
 	Service, Version string
 	// Logs receives the log lines; os.Stderr in a main.
 	Logs io.Writer
+	// Also receives every record beside Logs, and decides itself what it takes.
+	Also []slog.Handler
 	// Level is the lowest level that is logged.
 	Level slog.Level
 	// Text chooses lines for people instead of JSON.
@@ -53,7 +55,7 @@ type Telemetry struct {
 // cannot reach its collector later is not.
 func Start(ctx context.Context, c Config) (*Telemetry, error) {
 	t := &Telemetry{
-		Logger: NewLogger(c.Logs, c.Level, c.Text),
+		Logger: NewLogger(c.Logs, c.Level, c.Text, c.Also...),
 		Tracer: tracenoop.NewTracerProvider(),
 		Meter:  metricnoop.NewMeterProvider(),
 	}
