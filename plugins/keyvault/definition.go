@@ -33,7 +33,7 @@ type Options struct {
 	Network vault.Network
 	// Now is the clock of the tags; nil for time.Now.
 	Now func() time.Time
-	// RetryDelay is the unit of the waits between tries; 0 for a second.
+	// RetryDelay is the unit of the waits between tries; 0 for the SDK's 0.8 seconds.
 	RetryDelay time.Duration
 	// Sleep waits for the vault to finish what it does with a secret, or until the
 	// context ends; nil for a timer.
@@ -64,6 +64,7 @@ type Provider struct {
 	sleep      func(context.Context, time.Duration) error
 	close      func()
 	identified sync.Once
+	warned     warnings
 
 	stampLock sync.Mutex
 	stamped   time.Time

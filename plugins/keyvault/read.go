@@ -20,7 +20,9 @@ func targetOf(ref secret.Ref) vault.Target {
 	return vault.Target{Ref: ref, Name: naming.Name(string(ref))}
 }
 
-// Get reads a version, or the current one, from the vault every time.
+// Get reads a version, or the current one, from the vault every time. Readers of
+// the same one who ask at the same time share a request, and none a value: each
+// gets bytes of its own, to wipe.
 func (p *Provider) Get(ctx context.Context, ref secret.Ref, version secret.Version) (secret.Secret, error) {
 	ctx, cancel := p.bounded(ctx)
 	defer cancel()
@@ -29,17 +31,24 @@ func (p *Provider) Get(ctx context.Context, ref secret.Ref, version secret.Versi
 		return secret.Secret{}, fault.New(fault.NotFound, fault.SourceConfig,
 			fmt.Sprintf("get %s: the vault has no versions of such a form", target))
 	}
-	text, properties, err := p.vault.Get(ctx, target, string(version))
+	got, err := p.vault.Read(ctx, target, string(version), func(ctx context.Context) (r vault.Reading, err error) {
+		if r.Text, r.Properties, err = p.vault.Get(ctx, target, string(version)); err != nil {
+			err = p.deletedInstead(ctx, target, err)
+		}
+		return r, err
+	})
 	p.identify(ctx)
 	if err != nil {
-		return secret.Secret{}, p.deletedInstead(ctx, target, err)
+		return secret.Secret{}, err
 	}
-	value, ok := decode(text)
+	value, ok := decode(got.Text)
 	if !ok {
 		return secret.Secret{}, fault.New(fault.Corrupt, fault.SourceBackend, fmt.Sprintf("get %s: the text in the vault is not Base64; "+
 			"it was not written by IdentityMesh or was changed by hand, so set the secret again", target))
 	}
-	return secret.Secret{Metadata: metadata(ref, properties), Value: secret.NewValue(value)}, nil
+	m := metadata(ref, got.Properties)
+	p.outOfTime(ctx, m)
+	return secret.Secret{Metadata: m, Value: secret.NewValue(value)}, nil
 }
 
 // Describe reads the properties of the versions and never the value, so that it

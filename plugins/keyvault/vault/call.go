@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -62,18 +63,42 @@ func (c *Client) do(ctx context.Context, op operation, target Target, request fu
 	ctx, span := c.tracer.Start(ctx, "keyvault."+op.name, trace.WithAttributes(
 		attribute.String("keyvault.host", c.host), attribute.String("keyvault.name", target.Name)))
 	defer span.End()
-	t := &trail{step: stepStart}
+	t := trailOf(ctx)
+	t.resume(progress{step: stepStart})
 	ctx = context.WithValue(ctx, trailKey{}, t)
-	ctx = policy.WithRetryOptions(ctx, c.retryOptions(ctx, op.mayRepeat))
+	ctx = policy.WithRetryOptions(ctx, c.retryOptions(ctx, op, t))
 	start := time.Now()
-	err := c.guarded(ctx, op, request)
+	err := c.admitted(ctx, op, t, request)
 	if err == nil {
 		return nil
 	}
-	f := failure{op: op, target: target, host: c.host, trail: t, ctxErr: ctx.Err(), took: time.Since(start)}.fault(err)
+	f := c.failureOf(op, target, t, ctx, start).fault(err)
 	// The SDK's own spans stay without a status when the vault refuses.
 	span.SetStatus(codes.Error, f.Reason.String())
 	return f
+}
+
+func (c *Client) failureOf(op operation, target Target, t *trail, ctx context.Context, start time.Time) failure {
+	return failure{op: op, target: target, host: c.host, progress: t.read(), ctxErr: ctx.Err(), took: time.Since(start)}
+}
+
+// admitted makes the request once the gate lets it, and tells those who wait
+// there when its failure is theirs too.
+func (c *Client) admitted(ctx context.Context, op operation, t *trail, request func(context.Context) error) error {
+	first, err := c.gate.enter(ctx, t)
+	if err != nil {
+		return err
+	}
+	if first == nil {
+		return c.guarded(ctx, op, request)
+	}
+	var everybodys error
+	defer func() { c.gate.leave(first, everybodys) }()
+	err = c.guarded(ctx, op, request)
+	if p := t.read(); err != nil && ctx.Err() == nil && (!p.sent || p.status == http.StatusUnauthorized) && p.status != http.StatusConflict {
+		everybodys = err
+	}
+	return err
 }
 
 // bounded gives ctx the client's timeout and leaves a margin before its own end.
@@ -86,20 +111,36 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 	return context.WithTimeout(ctx, left)
 }
 
-// panicError is a panic of the SDK. Its text is of the Go runtime or the SDK and
-// could quote an answer, so only the log of this process gets a stack.
-type panicError struct{}
-
-func (*panicError) Error() string { return "the Azure SDK panicked" }
-
-func (c *Client) guarded(ctx context.Context, op operation, request func(context.Context) error) (err error) {
-	defer func() {
-		if recover() != nil {
-			c.logger.ErrorContext(ctx, "azure sdk panicked", "operation", op.name, "stack", string(debug.Stack()))
-			err = &panicError{}
-		}
+// guarded turns a panic of the SDK into an error, and leaves a call behind that
+// does not end with its context: while one call fetches a token, the SDK lets the
+// others wait without looking at theirs.
+func (c *Client) guarded(ctx context.Context, op operation, request func(context.Context) error) error {
+	ended := make(chan error, 1)
+	go func() {
+		defer func() {
+			if recover() != nil {
+				ended <- &panicError{stack: string(debug.Stack())}
+			}
+		}()
+		ended <- request(ctx)
 	}()
-	return request(ctx)
+	var err error
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		// As a rule the call ends at once and knows more than its context.
+		select {
+		case err = <-ended:
+		case <-time.After(answerMargin / 5):
+			return ctx.Err()
+		}
+	}
+	withoutRequest(err)
+	var panicked *panicError
+	if errors.As(err, &panicked) {
+		c.logger.ErrorContext(ctx, "azure sdk panicked", "operation", op.name, "stack", panicked.stack)
+	}
+	return err
 }
 
 // corrupt is an answer that came, with success, and is not what it must be.

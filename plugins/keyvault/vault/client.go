@@ -32,7 +32,7 @@ type Config struct {
 	Logger     *slog.Logger
 	// Application names us in the vault's own log; at most 24 characters.
 	Application string
-	// RetryDelay is the unit of the waits between tries, 0 for a second.
+	// RetryDelay is the unit of the waits between tries, 0 for the SDK's 0.8 seconds.
 	RetryDelay time.Duration
 }
 
@@ -44,6 +44,8 @@ type Client struct {
 	retryDelay time.Duration
 	tracer     trace.Tracer
 	logger     *slog.Logger
+	gate       gate
+	reads      reads
 }
 
 // ClientOptions are what every Azure SDK client of this provider has in common.
@@ -59,21 +61,23 @@ func ClientOptions(client *http.Client, tracer trace.TracerProvider, application
 
 // New returns a client, without a request.
 func New(c Config) (*Client, error) {
+	if c.RetryDelay == 0 {
+		c.RetryDelay = defaultRetryDelay
+	}
+	client := &Client{
+		url: c.URL, host: c.Host, timeout: c.Timeout, retryDelay: c.RetryDelay, logger: c.Logger,
+		tracer: c.Tracer.Tracer("github.com/identitymesh/identitymesh/plugins/keyvault"),
+	}
 	options := ClientOptions(c.HTTP, c.Tracer, c.Application)
 	options.APIVersion = c.APIVersion
 	options.PerCallPolicies = []policy.Policy{hostPolicy{c.Host}}
-	options.PerRetryPolicies = append(options.PerRetryPolicies, trailPolicy{})
-	secrets, err := azsecrets.NewClient(c.URL, tracedCredential{c.Credential}, &azsecrets.ClientOptions{ClientOptions: options})
+	options.PerRetryPolicies = append(options.PerRetryPolicies, tryPolicy{host: c.Host, accepted: client.gate.pass})
+	var err error
+	client.secrets, err = azsecrets.NewClient(c.URL, tracedCredential{c.Credential}, &azsecrets.ClientOptions{ClientOptions: options})
 	if err != nil {
 		return nil, err
 	}
-	if c.RetryDelay == 0 {
-		c.RetryDelay = time.Second
-	}
-	return &Client{
-		secrets: secrets, url: c.URL, host: c.Host, timeout: c.Timeout, retryDelay: c.RetryDelay, logger: c.Logger,
-		tracer: c.Tracer.Tracer("github.com/identitymesh/identitymesh/plugins/keyvault"),
-	}, nil
+	return client, nil
 }
 
 // Host of the vault.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptrace"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
@@ -52,15 +53,41 @@ func (e *certificateError) Error() string { return e.cause.Error() }
 func (e *certificateError) Unwrap() error { return e.cause }
 func (e *certificateError) NonRetriable() {}
 
-// trailPolicy notes on the call's trail what the vault answered.
-type trailPolicy struct{}
+// tryPolicy sees each request of each try, the challenge too, and stands between
+// the SDK and what the vault answers.
+type tryPolicy struct {
+	host string
+	// accepted is called when the vault took a token.
+	accepted func()
+}
 
-func (trailPolicy) Do(r *policy.Request) (*http.Response, error) {
+func (p tryPolicy) Do(r *policy.Request) (*http.Response, error) {
 	t := trailOf(r.Raw().Context())
-	t.at(stepAnswer)
-	response, err := r.Next()
-	if response != nil {
-		t.answered(response.StatusCode)
+	t.begin()
+	withToken := r.Raw().Header.Get("Authorization") != ""
+	ctx := httptrace.WithClientTrace(r.Raw().Context(), &httptrace.ClientTrace{
+		DNSStart:          func(httptrace.DNSStartInfo) { t.at(stepResolve) },
+		ConnectStart:      func(string, string) { t.at(stepConnect) },
+		TLSHandshakeStart: func() { t.at(stepTLS) },
+		GotConn:           func(httptrace.GotConnInfo) { t.connected(withToken) },
+	})
+	response, err := r.WithContext(ctx).Next()
+	if err != nil {
+		return nil, err
 	}
-	return response, err
+	t.answered(response)
+	if withToken && response.StatusCode != http.StatusUnauthorized {
+		p.accepted()
+	}
+	if response.StatusCode >= 300 {
+		if err := shorten(response); err != nil {
+			return nil, err
+		}
+	}
+	if response.StatusCode == http.StatusUnauthorized {
+		if err := checkChallenge(response, p.host); err != nil {
+			return nil, err
+		}
+	}
+	return response, nil
 }

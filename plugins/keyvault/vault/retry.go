@@ -12,34 +12,41 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
+// maxRetries makes six tries. With a delay of 0.8 seconds they are 0.8, 2.4, 5.6,
+// 12 and 24.8 seconds apart, times 0.8 to 1.3: five tries fit into 30 seconds and six
+// into a minute, whatever the dice say. The service asks for 1, 2, 4, 8 and 16.
 const (
-	// maxRetries makes six tries, which with a delay of a second wait 1, 3, 7, 15
-	// and 31 seconds, a little more or less. The service asks for 1, 2, 4, 8, 16.
-	maxRetries = 5
-	// maxRetryDelay is the longest wait that we take from the service. The SDK
-	// gives up at once when it asks for more.
-	maxRetryDelay = time.Minute
+	maxRetries        = 5
+	defaultRetryDelay = 800 * time.Millisecond
 )
 
-// retryOptions returns the rules for one request. mayRepeat says what may be
-// sent again; whatever it says, no wait is begun that the deadline of ctx would
-// cut short: that would turn the service's reason into a bare timeout.
-func (c *Client) retryOptions(ctx context.Context, mayRepeat func(*http.Response, error) bool) policy.RetryOptions {
+// retryOptions returns the rules for one request. Whatever the operation allows to
+// be sent again, no wait is begun that the deadline of ctx would cut short: that
+// would turn the service's reason into a bare timeout. A wait that the service
+// asks for is as long as it says, and as the deadline allows.
+func (c *Client) retryOptions(ctx context.Context, op operation, t *trail) policy.RetryOptions {
 	try := 0
 	return policy.RetryOptions{
-		MaxRetries: maxRetries, RetryDelay: c.retryDelay, MaxRetryDelay: maxRetryDelay,
+		MaxRetries: maxRetries, RetryDelay: c.retryDelay, MaxRetryDelay: c.timeout,
 		ShouldRetry: func(response *http.Response, err error) bool {
 			try++
+			mayRepeat := op.mayRepeat
+			if !t.read().sent {
+				mayRepeat = repeatRead // so far the vault was only asked who we must be
+			}
 			if !mayRepeat(response, err) {
 				return false
 			}
 			wait := retryAfter(response)
 			if wait == 0 {
 				// The SDK's formula at the upper end of its jitter.
-				wait = min(time.Duration(1<<try-1)*c.retryDelay*13/10, maxRetryDelay)
+				wait = min(time.Duration(1<<try-1)*c.retryDelay*13/10, c.timeout)
 			}
-			deadline, has := ctx.Deadline()
-			return !has || time.Until(deadline) > wait
+			if deadline, has := ctx.Deadline(); has && time.Until(deadline) <= wait {
+				return false
+			}
+			t.at(stepPause)
+			return true
 		},
 	}
 }

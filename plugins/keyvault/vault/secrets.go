@@ -26,24 +26,28 @@ type Properties struct {
 // Get returns text and properties of a version, of the current one when version
 // is empty. An answer without a text is CORRUPT, never an empty one.
 func (c *Client) Get(ctx context.Context, target Target, version string) (string, Properties, error) {
-	var got azsecrets.GetSecretResponse
-	err := c.do(ctx, opGet, target, func(ctx context.Context) (err error) {
-		got, err = c.secrets.GetSecret(ctx, target.Name, version, nil)
-		return err
+	text, p := "", Properties{}
+	err := c.do(ctx, opGet, target, func(ctx context.Context) error {
+		got, err := c.secrets.GetSecret(ctx, target.Name, version, nil)
+		if err != nil {
+			return err
+		}
+		found, ok := c.properties(got.ID, got.Attributes, got.Tags)
+		switch {
+		case !ok || !strings.EqualFold(found.Name, target.Name) || found.Version == "":
+			return corrupt(opGet, target, "the vault answered with another secret")
+		case version != "" && found.Version != version:
+			return corrupt(opGet, target, "the vault answered with another version")
+		case got.Value == nil:
+			return corrupt(opGet, target, "the vault answered without a value")
+		}
+		text, p = *got.Value, found
+		return nil
 	})
 	if err != nil {
 		return "", Properties{}, err
 	}
-	p, ok := c.properties(got.ID, got.Attributes, got.Tags)
-	switch {
-	case !ok || !strings.EqualFold(p.Name, target.Name) || p.Version == "":
-		return "", Properties{}, corrupt(opGet, target, "the vault answered with another secret")
-	case version != "" && p.Version != version:
-		return "", Properties{}, corrupt(opGet, target, "the vault answered with another version")
-	case got.Value == nil:
-		return "", Properties{}, corrupt(opGet, target, "the vault answered without a value")
-	}
-	return *got.Value, p, nil
+	return text, p, nil
 }
 
 // Write is a new version.

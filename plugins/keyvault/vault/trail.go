@@ -2,6 +2,9 @@ package vault
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
 	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -12,16 +15,32 @@ import (
 // returns a bare context error, whatever it was busy with; the trail is what
 // lets us name the step.
 type trail struct {
-	mu       sync.Mutex
-	step     string
-	status   int
-	tokenErr error
+	mu sync.Mutex
+	progress
+}
+
+// progress is what a trail shows at one moment.
+type progress struct {
+	step string
+	// status and requestID are of the vault's last answer.
+	status    int
+	requestID string
+	tokenErr  error
+	// sent: the last try may have reached the vault with a token, so it may have
+	// been carried out.
+	sent bool
 }
 
 const (
-	stepStart  = "preparing the request"
-	stepToken  = "getting an access token"
-	stepAnswer = "waiting for the vault's answer"
+	stepStart   = "preparing the request"
+	stepSignIn  = "waiting for the first sign-in to the vault, which another call makes"
+	stepJoined  = "waiting for a read of the same secret that began earlier"
+	stepToken   = "getting an access token"
+	stepResolve = "resolving the vault's name"
+	stepConnect = "connecting to the vault"
+	stepTLS     = "making the TLS connection to the vault"
+	stepAnswer  = "waiting for the vault's answer"
+	stepPause   = "pausing before another try"
 )
 
 type trailKey struct{}
@@ -40,10 +59,25 @@ func (t *trail) at(step string) {
 	t.step = step
 }
 
-func (t *trail) answered(status int) {
+// begin is the start of a try.
+func (t *trail) begin() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.status = status
+	t.step, t.sent = stepConnect, false
+}
+
+// connected is the moment from which the vault may get the request.
+func (t *trail) connected(withToken bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.step, t.sent = stepAnswer, withToken
+}
+
+func (t *trail) answered(response *http.Response) {
+	id := response.Header.Get("x-ms-request-id")
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.status, t.requestID = response.StatusCode, id[:min(len(id), maxNameBytes)]
 }
 
 func (t *trail) token(err error) {
@@ -52,22 +86,43 @@ func (t *trail) token(err error) {
 	t.tokenErr = err
 }
 
-func (t *trail) read() (step string, status int, tokenErr error) {
+// resume takes over what another call found out on its way. Nothing of this one
+// was sent.
+func (t *trail) resume(p progress) {
+	p.sent = false
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.step, t.status, t.tokenErr
+	t.progress = p
+}
+
+func (t *trail) read() progress {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.progress
 }
 
 // tracedCredential notes on the trail that a token is being fetched, and why
 // that failed.
 type tracedCredential struct{ source azcore.TokenCredential }
 
-func (c tracedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+// GetToken also keeps a panic from the SDK: it would for ever believe that this
+// call is still fetching the token, and let all others wait for it.
+func (c tracedCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (token azcore.AccessToken, err error) {
 	t := trailOf(ctx)
 	t.at(stepToken)
+	defer func() {
+		if recover() != nil {
+			err = &panicError{where: " while it fetched a token", stack: string(debug.Stack())}
+		}
+		t.token(err)
+	}()
 	// The SDK keeps a call's retry options from the context it hands us, so token
 	// endpoints are tried by the identity library's own rules.
-	token, err := c.source.GetToken(ctx, options)
-	t.token(err)
-	return token, err
+	return c.source.GetToken(ctx, options)
 }
+
+// panicError is a panic of the SDK. Its text is of the Go runtime or the SDK and
+// could quote an answer, so only the log of this process gets a stack.
+type panicError struct{ where, stack string }
+
+func (e *panicError) Error() string { return fmt.Sprintf("the Azure SDK panicked%s", e.where) }
