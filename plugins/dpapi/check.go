@@ -40,9 +40,9 @@ func (p *Provider) Check(ctx context.Context) (provider.CheckReport, error) {
 }
 
 func (p *Provider) tryRead(ctx context.Context, table *rows.Table) (string, error) {
-	sealer, err := p.protector()
+	sealer, err := p.host.Current(ctx)
 	if err != nil {
-		return "", err
+		return "", protectorFault(err)
 	}
 	if err := roundTrip(sealer); err != nil {
 		return "", err
@@ -80,9 +80,9 @@ func (p *Provider) tryWrite(ctx context.Context, table *rows.Table) (string, err
 }
 
 func (p *Provider) tryList(ctx context.Context, table *rows.Table) (string, error) {
-	sealer, err := p.protector()
+	sealer, err := p.host.Current(ctx)
 	if err != nil {
-		return "", err
+		return "", protectorFault(err)
 	}
 	all, foreign, err := table.Count(ctx, sealer.Identity().HostID)
 	if err != nil {

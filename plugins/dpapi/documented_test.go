@@ -14,11 +14,11 @@ func TestPageHasTheTableOfTheSchema(t *testing.T) {
 	if err := schema.Err(); err != nil || !schema.Declared() {
 		t.Error(err)
 	}
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "dpapi.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "operate", "secrets-and-dpapi.md"))
 	if err != nil {
 		t.Skipf("the page of the repository is not beside this module: %v", err)
 	}
 	if table := schema.Markdown(); !strings.Contains(strings.ReplaceAll(string(page), "\r\n", "\n"), table) {
-		t.Errorf("docs/dpapi.md lacks this table:\n%s", table)
+		t.Errorf("docs/operate/secrets-and-dpapi.md lacks this table:\n%s", table)
 	}
 }

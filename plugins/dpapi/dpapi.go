@@ -1,8 +1,8 @@
 // Package dpapi is the default secret provider: secrets are rows of the product
 // database, sealed so that only the host that wrote them opens them.
 //
-// What seals is package protector, the rows are package rows; this package
-// connects them, checks the configuration, and says in the contract's words what
+// What seals is package protector, with its keys in package keyfile, the rows are
+// package rows; this package connects them, checks the configuration, and says in the contract's words what
 // went wrong. Start reading at [Definition], then [Provider].
 package dpapi
 
@@ -12,10 +12,11 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 
+	"github.com/identitymesh/identitymesh/plugins/dpapi/keyfile"
 	"github.com/identitymesh/identitymesh/plugins/dpapi/protector"
+	"github.com/identitymesh/identitymesh/plugins/dpapi/wrapping"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
@@ -44,11 +45,8 @@ func Definition(version string) provider.Definition[*Provider] {
 type Provider struct {
 	log      *slog.Logger
 	database *database
-	host     protector.Config
-
-	mu sync.Mutex
-	// sealer is nil until it could be had once.
-	sealer *protector.Protector
+	host     *protector.Host
+	keys     keyfile.Folder
 }
 
 var (
@@ -63,6 +61,9 @@ func open(ctx context.Context, env provider.Environment) (*Provider, diag.List) 
 	if err != nil {
 		hostName = "unknown"
 	}
+	// The schema has checked it.
+	source, _ := wrapping.Parse(env.Settings.Text(keyWrappedBy), os.Getenv)
+	keys := keyfile.Folder{DataFolder: folder, Source: source, Random: rand.Reader}
 	p := &Provider{
 		log: env.Logger,
 		database: newDatabase(productdb.Config{
@@ -71,7 +72,8 @@ func open(ctx context.Context, env provider.Environment) (*Provider, diag.List) 
 			// A secret that was reported as set must not be lost with the power.
 			Durable: true,
 		}, time.Now, env.Tracer),
-		host: protector.Config{DataFolder: folder, HostName: hostName, Random: rand.Reader},
+		host: protector.NewHost(protector.Config{Keys: keys, HostName: hostName}),
+		keys: keys,
 	}
 	ctx, cancel := context.WithTimeout(ctx, validateTimeout)
 	defer cancel()
@@ -86,18 +88,3 @@ func open(ctx context.Context, env provider.Environment) (*Provider, diag.List) 
 
 // Close closes the connections to the database.
 func (p *Provider) Close() error { return p.database.close() }
-
-// protector returns what seals on this host. A failure is not kept: the operator
-// mends the key file, and the next call finds it.
-func (p *Provider) protector() (*protector.Protector, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.sealer == nil {
-		sealer, err := protector.ForHost(p.host)
-		if err != nil {
-			return nil, protectorFault(err)
-		}
-		p.sealer = sealer
-	}
-	return p.sealer, nil
-}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/identitymesh/identitymesh/plugins/dpapi/keyfile"
 	"github.com/identitymesh/identitymesh/plugins/dpapi/protector"
 	"github.com/identitymesh/identitymesh/plugins/dpapi/rows"
 	"github.com/identitymesh/identitymesh/sdk/fault"
@@ -84,16 +85,25 @@ func driverReason(err error) fault.Reason {
 
 // protectorFault says why this host's protector cannot be had.
 func protectorFault(err error) error {
-	reason := fault.Internal
-	var key *protector.KeyError
+	reason, path := fault.Internal, keyDataFolder // relative to our configuration; the host puts the section before it
+	var key *keyfile.Error
 	if errors.As(err, &key) {
 		reason = fault.AccessDenied
 		if key.Damaged {
 			reason = fault.Corrupt
 		}
+		if key.Wrapping {
+			path = keyWrappedBy
+		}
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		reason = fault.Timeout
+	case errors.Is(err, context.Canceled):
+		reason = fault.Cancelled
 	}
 	out := fault.Wrap(reason, fault.SourceConfig, "", err)
-	out.ConfigPath = keyDataFolder // relative to our configuration; the host puts the section before it
+	out.ConfigPath = path
 	return out
 }
 
@@ -107,7 +117,7 @@ func foreignFault(ref secret.Ref, row, here protector.Identity) error {
 }
 
 // openFault turns an error of opening the blob of a row into a fault.
-func openFault(ref secret.Ref, row rows.Row, here protector.Identity, err error) error {
+func openFault(ref secret.Ref, row rows.Row, sealer *protector.Protector, err error) error {
 	switch {
 	case errors.Is(err, protector.ErrCorrupt):
 		return fault.New(fault.Corrupt, fault.SourceBackend,
@@ -115,10 +125,10 @@ func openFault(ref secret.Ref, row rows.Row, here protector.Identity, err error)
 	case row.Legacy():
 		return fault.New(fault.Undecryptable, fault.SourceBackend,
 			fmt.Sprintf("%s was written by the .NET product and opens only on the Windows host that wrote it: %v; %s", ref, err, setAgain(ref)))
-	case row.Sealed.KeyID != here.KeyID:
+	case !sealer.Knows(row.Sealed.KeyID):
 		return fault.New(fault.Undecryptable, fault.SourceBackend,
-			fmt.Sprintf("%s was sealed with key %s, and this host has key %s: restore its key from a backup, or %s",
-				ref, row.Sealed.KeyID, here.KeyID, setAgain(ref)))
+			fmt.Sprintf("%s was sealed with key %s, which this host does not have (its newest is %s): restore the key file from a backup, or %s",
+				ref, row.Sealed.KeyID, sealer.Identity().KeyID, setAgain(ref)))
 	}
 	return fault.New(fault.Undecryptable, fault.SourceBackend,
 		fmt.Sprintf("%s: %v: its value was sealed for another reference, or the keys of this host have changed; %s", ref, err, setAgain(ref)))

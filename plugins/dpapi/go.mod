@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/billgraziano/dpapi v0.5.0
+	github.com/google/go-tpm v0.9.8
 	github.com/identitymesh/identitymesh/sdk v0.2.0-dev
 	github.com/tink-crypto/tink-go/v2 v2.9.0
 	go.opentelemetry.io/otel/trace v1.47.0

@@ -20,7 +20,7 @@ func (p *Provider) Describe(ctx context.Context, ref secret.Ref) (secret.Metadat
 	if err != nil {
 		return secret.Metadata{}, err
 	}
-	return p.metadata(ref, row), nil
+	return p.metadata(ctx, ref, row), nil
 }
 
 // Get returns the value of ref. Only the current version is kept.
@@ -33,15 +33,15 @@ func (p *Provider) Get(ctx context.Context, ref secret.Ref, version secret.Versi
 		return secret.Secret{}, fault.New(fault.NotFound, fault.SourceBackend,
 			fmt.Sprintf("%s has no version %s: only the current version is kept, which is %s", ref, version, row.Version()))
 	}
-	sealer, err := p.protector()
+	sealer, err := p.host.Opener(ctx, row.Sealed.KeyID)
 	if err != nil {
-		return secret.Secret{}, err
+		return secret.Secret{}, protectorFault(err)
 	}
 	plain, err := unseal(sealer, ref, row)
 	if err != nil {
 		return secret.Secret{}, err
 	}
-	return secret.Secret{Metadata: p.metadata(ref, row), Value: secret.NewValue(plain)}, nil
+	return secret.Secret{Metadata: p.metadata(ctx, ref, row), Value: secret.NewValue(plain)}, nil
 }
 
 // List returns the rows in the order of their names. The token is the last name
@@ -57,7 +57,7 @@ func (p *Provider) List(ctx context.Context, req provider.ListRequest) (secret.P
 	}
 	page := secret.Page{Complete: !more, Items: make([]secret.Metadata, 0, len(found))}
 	for _, row := range found {
-		page.Items = append(page.Items, p.metadata(row.Ref, row))
+		page.Items = append(page.Items, p.metadata(ctx, row.Ref, row))
 	}
 	if more {
 		page.Next = found[len(found)-1].Name
@@ -90,27 +90,30 @@ func unseal(sealer *protector.Protector, ref secret.Ref, row rows.Row) ([]byte, 
 		plain, err = sealer.Open(row.Blob, []byte(ref))
 	}
 	if err != nil {
-		return nil, openFault(ref, row, here, err)
+		return nil, openFault(ref, row, sealer, err)
 	}
 	return plain, nil
 }
 
 func sameHost(a, b protector.Identity) bool { return a.Kind == b.Kind && a.HostID == b.HostID }
 
-// metadata marks as disabled what Get would refuse because of the host, so that a
-// listing shows what has to be set again after a move.
-func (p *Provider) metadata(ref secret.Ref, row rows.Row) secret.Metadata {
+// metadata marks as disabled what Get would refuse because of the host or its
+// keys, so that a listing shows what has to be set again after a move.
+func (p *Provider) metadata(ctx context.Context, ref secret.Ref, row rows.Row) secret.Metadata {
 	m := secret.Metadata{
 		Ref: ref, Name: row.Name, Version: row.Version(), Created: row.Created, Updated: row.Updated,
 		Expires: row.Expires, Tags: row.Tags,
 	}
-	sealer, err := p.protector()
+	sealer, err := p.host.Current(ctx)
+	if err == nil && !row.Legacy() && sameHost(row.Sealed, sealer.Identity()) {
+		sealer, err = p.host.Opener(ctx, row.Sealed.KeyID)
+	}
 	switch {
 	case row.Legacy():
 		m.Tags = map[string]string{tagLegacy: "true"}
 		m.Disabled = err != nil || sealer.Identity().Kind != protector.WindowsDPAPI
 	default:
-		m.Disabled = err != nil || !sameHost(row.Sealed, sealer.Identity())
+		m.Disabled = err != nil || !sameHost(row.Sealed, sealer.Identity()) || !sealer.Knows(row.Sealed.KeyID)
 	}
 	return m
 }

@@ -19,17 +19,18 @@ func (p *Provider) Set(ctx context.Context, req provider.SetRequest) (secret.Met
 	if err := checkSize(req); err != nil {
 		return secret.Metadata{}, err
 	}
-	sealer, err := p.protector()
-	if err != nil {
-		return secret.Metadata{}, err
-	}
-	blob, err := sealer.Seal(req.Value.Reveal(), []byte(req.Ref))
-	if err != nil {
-		return secret.Metadata{}, fault.Wrap(fault.Internal, fault.SourcePlugin, "seal "+string(req.Ref), err)
-	}
 	table, err := p.database.open(ctx)
 	if err != nil {
 		return secret.Metadata{}, err
+	}
+	sealer, done, err := p.host.Sealer(ctx)
+	if err != nil {
+		return secret.Metadata{}, protectorFault(err)
+	}
+	defer done() // after the row was stored
+	blob, err := sealer.Seal(req.Value.Reveal(), []byte(req.Ref))
+	if err != nil {
+		return secret.Metadata{}, fault.Wrap(fault.Internal, fault.SourcePlugin, "seal "+string(req.Ref), err)
 	}
 	row, err := table.Put(ctx, rows.Row{
 		Ref: req.Ref, Blob: blob, Sealed: sealer.Identity(), Expires: req.Expires, Tags: req.Tags,
@@ -39,7 +40,7 @@ func (p *Provider) Set(ctx context.Context, req provider.SetRequest) (secret.Met
 	}
 	p.log.InfoContext(ctx, "secret set", telemetry.KeyRef, string(req.Ref), telemetry.KeyName, row.Name,
 		telemetry.KeyVersion, string(row.Version()))
-	return p.metadata(req.Ref, row), nil
+	return p.metadata(ctx, req.Ref, row), nil
 }
 
 // Delete removes the row of ref for good.

@@ -52,6 +52,7 @@ func (r *reader) product(top *section) Product {
 	p := Product{
 		SqlConnectionString: s.secret("SqlConnectionString"),
 		DataFolder:          s.folderOrFile("DataFolder"),
+		HostKeyWrappedBy:    s.plain("HostKeyWrappedBy", ""),
 		PluginFolder:        s.folderOrFile("PluginFolder"),
 		InstanceName:        s.instanceName(),
 	}

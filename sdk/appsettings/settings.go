@@ -34,6 +34,9 @@ type Product struct {
 	SqlConnectionString secret.Value
 	// DataFolder is absolute. It need not exist.
 	DataFolder string
+	// HostKeyWrappedBy says what encrypts the key file of the default secret
+	// provider, empty for nothing. It is not parsed here.
+	HostKeyWrappedBy string
 	// PluginFolder is absolute; empty means the folder of the executable.
 	PluginFolder string
 	// InstanceName is unique among the engines on one database.

@@ -20,7 +20,7 @@ func TestDefaultsWithoutAnyFile(t *testing.T) {
 	case s.Environment != "Production", len(s.Files) != 0:
 		t.Errorf("environment %q, files %q", s.Environment, s.Files)
 	case !s.Product.SqlConnectionString.IsZero(), s.Product.DataFolder != "/var/lib/identitymesh", s.Product.PluginFolder != "",
-		s.Product.InstanceName != "IdentityMeshEngine", s.Product.Retention != appsettings.Retention{}:
+		s.Product.InstanceName != "IdentityMeshEngine", s.Product.HostKeyWrappedBy != "", s.Product.Retention != appsettings.Retention{}:
 		t.Errorf("product %+v", s.Product)
 	case s.Secrets.Provider != "", s.Secrets.Strict, string(s.Secrets.KeyVault.Reveal()) != "{}", len(s.Secrets.Plugins) != 0:
 		t.Errorf("secrets %+v", s.Secrets)
@@ -42,7 +42,7 @@ const everyKey = `{
   "Serilog": {"WriteTo": []}, "Relay": 1, "AllowedHosts": "*",
   "IdentityMesh": {
     "SqlConnectionString": "Server=db;Password=canary-7f3a",
-    "DataFolder": "data", "PluginFolder": "../plugins", "InstanceName": "Branch Office 2",
+    "DataFolder": "data", "PluginFolder": "../plugins", "HostKeyWrappedBy": "tpm", "InstanceName": "Branch Office 2",
     "Retention": {"RunHistoryDays": 90, "ConnectorLogDays": "30"}
   },
   "ConnectionStrings": {"IdentityMesh": "Server=db;Password=canary-7f3a", "Other": 5},
@@ -67,7 +67,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 		t.Error("connection string differs")
 	}
 	p := s.Product
-	if p.DataFolder != filepath.Join(folder, "data") || p.PluginFolder != filepath.Join(filepath.Dir(folder), "plugins") || p.InstanceName != "Branch Office 2" ||
+	if p.DataFolder != filepath.Join(folder, "data") || p.PluginFolder != filepath.Join(filepath.Dir(folder), "plugins") || p.InstanceName != "Branch Office 2" || p.HostKeyWrappedBy != "tpm" ||
 		p.Retention != (appsettings.Retention{RunHistoryDays: 90, ConnectorLogDays: 30}) {
 		t.Errorf("product %+v", p)
 	}

@@ -47,6 +47,7 @@ func Needs() []Need {
 		{Package: "postgresql", Any: []string{"/usr/lib/postgresql/*/bin/initdb"}, For: "the SQL connector's tests"},
 		{Package: "mariadb-server", Any: []string{"mariadbd", "/usr/sbin/mariadbd"}, For: "the SQL connector's tests"},
 		{Package: "util-linux", Any: []string{"setpriv"}, For: "running database servers without root's rights"},
+		{Package: "swtpm", Any: []string{"swtpm"}, For: "the tests of the key that a TPM wraps"},
 		{Package: "iproute2", Any: []string{"ip", "/usr/sbin/ip"}, For: "tests that cut the network"},
 		{Package: "python3-grpcio", Any: []string{"/usr/lib/python3/dist-packages/grpc"}, For: "the provider in Python"},
 		{Package: "protobuf-compiler", Any: []string{"protoc"}, For: "the provider in Python"},

@@ -4,14 +4,16 @@
 //
 // It knows nothing of secrets' names, rows or databases: the caller passes what
 // a value belongs to as associated data and keeps [Identity] beside the result.
-// Start reading at [Protector]; the form of a sealed value is in envelope.go.
+// Where the host key is, is package keyfile's concern. Start reading at [Protector],
+// then [Host]; the form of a sealed value is in envelope.go.
 package protector
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
+
+	"github.com/identitymesh/identitymesh/plugins/dpapi/keyfile"
 )
 
 // ErrCorrupt: the sealed bytes are not those that Seal returned.
@@ -45,22 +47,21 @@ const (
 
 // Config says where this host keeps its key.
 type Config struct {
-	// DataFolder holds keys/host.key where the operating system has no key
-	// store of its own.
-	DataFolder string
+	// Keys is where the key is kept when the operating system has no store for it.
+	Keys keyfile.Folder
 	// HostName is recorded for people.
 	HostName string
-	// Random makes the host id of a new key file; crypto/rand.Reader in production.
-	Random io.Reader
 }
 
-// Protector seals and opens. [ForHost] makes the one of this host. It is safe
-// for concurrent use.
+// Protector seals and opens. [Host] has the one of this host. It is safe for
+// concurrent use.
 type Protector struct {
 	identity Identity
 	cipher   cipher
 	// legacy opens blobs of the .NET product; nil where that is impossible.
 	legacy func(blob []byte) ([]byte, error)
+	// knows reports whether a key is at hand; nil where the system keeps them.
+	knows func(keyID string) bool
 }
 
 // cipher is authenticated encryption, as tink.AEAD and the system calls of DPAPI
@@ -72,6 +73,10 @@ type cipher interface {
 
 // Identity of what seals here.
 func (p *Protector) Identity() Identity { return p.identity }
+
+// Knows reports whether the key of that id is one that opens here. On a host whose
+// operating system keeps the keys it always may be.
+func (p *Protector) Knows(keyID string) bool { return p.knows == nil || p.knows(keyID) }
 
 // Seal encrypts plaintext, which may be empty. The same associatedData is needed
 // to open it; it is authenticated, not stored. plaintext is neither kept nor

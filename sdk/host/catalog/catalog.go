@@ -160,10 +160,11 @@ func known(s *appsettings.Settings) string {
 func dpapi(s *appsettings.Settings, o Options, folder string) Choice {
 	c := Choice{Provider: DPAPI, Shipped: true}
 	c.Plugin, c.Problem = shipped(folder, pluginDPAPI)
-	// Marshalling two strings cannot fail.
+	// Marshalling strings cannot fail.
 	config, _ := json.Marshal(map[string]string{
 		"SqlConnectionString": string(s.Product.SqlConnectionString.Reveal()),
 		"DataFolder":          s.Product.DataFolder,
+		"HostKeyWrappedBy":    s.Product.HostKeyWrappedBy,
 	})
 	c.Plugin.Config, c.Plugin.ConfigPath = secret.NewValue(config), "IdentityMesh"
 	c.Plugin.Environment = allowed(o.Environ, forEveryPlugin, forDPAPI)

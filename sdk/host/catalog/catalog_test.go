@@ -95,12 +95,13 @@ func TestStrictRefusesAnUnknownProvider(t *testing.T) {
 }
 
 func TestDPAPIGetsTheDatabaseAndTheDataFolder(t *testing.T) {
-	got, _ := choose(t, `{"IdentityMesh":{"SqlConnectionString":"sqlserver://u:p@h/?database=d","DataFolder":"data"}}`, goodLock())
+	got, _ := choose(t, `{"IdentityMesh":{"SqlConnectionString":"sqlserver://u:p@h/?database=d","DataFolder":"data","HostKeyWrappedBy":"tpm"}}`, goodLock())
 	var config map[string]string
 	if err := json.Unmarshal(got.Plugin.Config.Reveal(), &config); err != nil {
 		t.Fatal(err)
 	}
-	if config["SqlConnectionString"] != "sqlserver://u:p@h/?database=d" || filepath.Base(config["DataFolder"]) != "data" {
+	if config["SqlConnectionString"] != "sqlserver://u:p@h/?database=d" || filepath.Base(config["DataFolder"]) != "data" ||
+		config["HostKeyWrappedBy"] != "tpm" {
 		t.Errorf("got %v", config)
 	}
 	if text := fmt.Sprintf("%+v", got); strings.Contains(text, "u:p@h") {
@@ -109,13 +110,13 @@ func TestDPAPIGetsTheDatabaseAndTheDataFolder(t *testing.T) {
 }
 
 func TestPluginSeesOnlyWhatItsListAllows(t *testing.T) {
-	environ := []string{"AZURE_CLIENT_ID=1", "OTEL_SERVICE_NAME=x", "PATH=/bin", "SECRET_TOKEN=no", "TZ=UTC", "MINE=yes", "Secrets__Strict=false"}
+	environ := []string{"AZURE_CLIENT_ID=1", "OTEL_SERVICE_NAME=x", "PATH=/bin", "CREDENTIALS_DIRECTORY=/c", "SECRET_TOKEN=no", "TZ=UTC", "MINE=yes", "Secrets__Strict=false"}
 	keyVault, _ := choose(t, `{"Secrets":{"Provider":"AzureKeyVault"}}`, goodLock(), environ...)
 	if got, want := keyVault.Plugin.Environment, []string{"AZURE_CLIENT_ID=1", "OTEL_SERVICE_NAME=x", "PATH=/bin", "TZ=UTC"}; !slices.Equal(got, want) {
 		t.Errorf("Key Vault sees %v, want %v", got, want)
 	}
 	dpapi, _ := choose(t, `{}`, goodLock(), environ...)
-	if got, want := dpapi.Plugin.Environment, []string{"OTEL_SERVICE_NAME=x", "TZ=UTC"}; !slices.Equal(got, want) {
+	if got, want := dpapi.Plugin.Environment, []string{"CREDENTIALS_DIRECTORY=/c", "OTEL_SERVICE_NAME=x", "TZ=UTC"}; !slices.Equal(got, want) {
 		t.Errorf("DPAPI sees %v, want %v", got, want)
 	}
 	acme, _ := choose(t, fmt.Sprintf(`{"Secrets":{"Provider":"acme","Plugins":{"acme":{"Path":"a","Sha256":%q,"Environment":["MINE"]}}}}`, someHash), goodLock(), environ...)

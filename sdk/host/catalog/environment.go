@@ -18,6 +18,8 @@ var (
 	forDPAPI = []string{
 		// Kerberos sign-in to SQL Server.
 		"KRB5_CONFIG", "KRB5CCNAME",
+		// Where the service manager puts the credential that wraps the host's key.
+		"CREDENTIALS_DIRECTORY",
 	}
 	forKeyVault = []string{
 		// Everything that DefaultAzureCredential reads.

@@ -1,19 +1,22 @@
-package protector
+package keyfile
 
-// KeyError is a host key that cannot be used as it is. Its text names the path,
+// Error is a host key that cannot be used as it is. Its text names the path,
 // and the mode and owners where they are the reason. It never holds a part of
 // the key.
-type KeyError struct {
+type Error struct {
 	Path    string
 	Problem string
 	// Damaged is true when the file was readable and its content is not a key;
 	// otherwise access to it, or the place itself, is the problem.
 	Damaged bool
-	Err     error
+	// Wrapping is true when the key that wraps the file is the matter: its source
+	// is not configured, not to be had, or another one.
+	Wrapping bool
+	Err      error
 }
 
 // Error returns the text.
-func (e *KeyError) Error() string {
+func (e *Error) Error() string {
 	text := "host key " + e.Path + " " + e.Problem
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
@@ -22,4 +25,4 @@ func (e *KeyError) Error() string {
 }
 
 // Unwrap returns the error of the operating system, if there is one.
-func (e *KeyError) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error { return e.Err }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package protector
+package keyfile
 
 import (
 	"errors"
@@ -17,11 +17,11 @@ import (
 // look into: whoever may replace the key decides what the product encrypts with.
 func ensureFolder(folder string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return &KeyError{Path: folder, Problem: "cannot be kept: the folder cannot be made", Err: err}
+		return &Error{Path: folder, Problem: "cannot be kept: the folder cannot be made", Err: err}
 	}
 	info, err := os.Stat(folder)
 	if err != nil {
-		return &KeyError{Path: folder, Problem: "cannot be kept: the folder cannot be read", Err: err}
+		return &Error{Path: folder, Problem: "cannot be kept: the folder cannot be read", Err: err}
 	}
 	return refuseShared(folder, info, 0o700)
 }
@@ -29,49 +29,49 @@ func ensureFolder(folder string) error {
 // readPrivate returns the content of a file that only we may use. The checks are
 // made on the open file, and a symbolic link is not followed, so that it cannot
 // be exchanged in between. A missing file is fs.ErrNotExist.
-func readPrivate(path string) ([]byte, error) {
+func readPrivate(path string) ([]byte, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, err
+		return nil, nil, err
 	case err != nil:
 		problem := "cannot be opened by " + userName(os.Geteuid())
 		if info, statErr := os.Lstat(path); statErr == nil {
 			problem += " (" + describe(info) + ")"
 		}
-		return nil, &KeyError{Path: path, Problem: problem, Err: err}
+		return nil, nil, &Error{Path: path, Problem: problem, Err: err}
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, &KeyError{Path: path, Problem: "cannot be read", Err: err}
+		return nil, nil, &Error{Path: path, Problem: "cannot be read", Err: err}
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &KeyError{Path: path, Problem: "is not a regular file (" + describe(info) + ")"}
+		return nil, nil, &Error{Path: path, Problem: "is not a regular file (" + describe(info) + ")"}
 	}
 	if err := refuseShared(path, info, 0o600); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if info.Size() > maxKeyFile {
-		return nil, &KeyError{Path: path, Problem: fmt.Sprintf("has %d bytes; no key file is that long", info.Size()), Damaged: true}
+	if info.Size() > maxSize {
+		return nil, nil, &Error{Path: path, Problem: fmt.Sprintf("has %d bytes; no key file is that long", info.Size()), Damaged: true}
 	}
 	content := make([]byte, info.Size())
 	if _, err := io.ReadFull(f, content); err != nil {
 		clear(content)
-		return nil, &KeyError{Path: path, Problem: "cannot be read", Err: err}
+		return nil, nil, &Error{Path: path, Problem: "cannot be read", Err: err}
 	}
-	return content, nil
+	return content, info, nil
 }
 
 // refuseShared returns an error when others than this process's user own path
 // or have any right beyond allowed.
 func refuseShared(path string, info fs.FileInfo, allowed fs.FileMode) error {
 	if owner(info) != os.Geteuid() {
-		return &KeyError{Path: path, Problem: fmt.Sprintf("belongs to another user (%s) than this process runs as (%s); run as the owner, or give it to this user",
+		return &Error{Path: path, Problem: fmt.Sprintf("belongs to another user (%s) than this process runs as (%s); run as the owner, or give it to this user",
 			describe(info), userName(os.Geteuid()))}
 	}
 	if info.Mode().Perm()&^allowed != 0 {
-		return &KeyError{Path: path, Problem: fmt.Sprintf("is open to others (%s); run: chmod %04o %s, and set the secrets again if others may have read it",
+		return &Error{Path: path, Problem: fmt.Sprintf("is open to others (%s); run: chmod %04o %s, and set the secrets again if others may have read it",
 			describe(info), allowed, path)}
 	}
 	return nil

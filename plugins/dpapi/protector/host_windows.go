@@ -1,6 +1,7 @@
 package protector
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -17,14 +18,21 @@ var systemCalls = machineScope{
 	unprotect: dpapi.DecryptBytesEntropy,
 }
 
-// ForHost returns the protector of this host: the machine scope of DPAPI.
-// cfg.DataFolder and cfg.Random are not used.
-func ForHost(cfg Config) (*Protector, error) {
+// hostKeys are those of the machine scope of DPAPI; Windows keeps and renews them.
+type hostKeys struct{ hostName string }
+
+func newHostKeys(cfg Config) hostKeys { return hostKeys{hostName: cfg.HostName} }
+
+func (h hostKeys) open(context.Context) (*Protector, error) {
 	id, err := machineID()
 	if err != nil {
 		return nil, err
 	}
-	return newMachineScope(Identity{HostID: id, HostName: cfg.HostName}, systemCalls), nil
+	return newMachineScope(Identity{HostID: id, HostName: h.hostName}, systemCalls), nil
+}
+
+func (h hostKeys) use(_ context.Context, known *Protector) (*Protector, func(), error) {
+	return known, func() {}, nil
 }
 
 // machineID is derived from the id that Windows makes at installation, which

@@ -1,59 +1,82 @@
 //go:build unix
 
-package protector_test
+package keyfile_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/identitymesh/identitymesh/plugins/dpapi/protector"
+	"github.com/identitymesh/identitymesh/plugins/dpapi/keyfile"
 )
 
 // createIn makes this test binary a process that only opens the key.
-const createIn = "PROTECTOR_TEST_CREATE_IN"
+const createIn = "KEYFILE_TEST_CREATE_IN"
 
 func TestMain(m *testing.M) {
 	if folder := os.Getenv(createIn); folder != "" {
 		// Stdin closes for all processes at once.
 		_, _ = os.Stdin.Read(make([]byte, 1))
-		p, err := forHost(folder)
+		keys, err := in(folder).Open(context.Background())
 		if err != nil {
 			os.Stdout.WriteString("error: " + err.Error())
 			os.Exit(1)
 		}
-		os.Stdout.WriteString(identityText(p.Identity()))
+		os.Stdout.WriteString(who(keys))
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
 
-func forHost(folder string) (*protector.Protector, error) {
-	return protector.ForHost(protector.Config{DataFolder: folder, HostName: "here", Random: rand.Reader})
+func in(dataFolder string) keyfile.Folder {
+	return keyfile.Folder{DataFolder: dataFolder, Random: rand.Reader}
 }
 
-func mustForHost(t *testing.T, folder string) *protector.Protector {
+// who names host and primary key.
+func who(k *keyfile.Keys) string { return k.HostID + "/" + k.Primary() }
+
+func mustOpen(t *testing.T, f keyfile.Folder) *keyfile.Keys {
 	t.Helper()
-	p, err := forHost(folder)
+	keys, err := f.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p
+	return keys
+}
+
+// seal and open work as package protector does, without its envelope.
+func seal(t *testing.T, k *keyfile.Keys) []byte {
+	t.Helper()
+	c, err := k.Cipher()
+	must(t, err)
+	sealed, err := c.Encrypt([]byte("value"), nil)
+	must(t, err)
+	return sealed
+}
+
+func opens(t *testing.T, k *keyfile.Keys, sealed []byte) bool {
+	t.Helper()
+	c, err := k.Cipher()
+	must(t, err)
+	got, err := c.Decrypt(sealed, nil)
+	return err == nil && string(got) == "value"
 }
 
 func keyPath(folder string) string { return filepath.Join(folder, "keys", "host.key") }
 
 func TestHostKey(t *testing.T) {
-	folder := filepath.Join(t.TempDir(), "data")
-	suite(t, mustForHost(t, folder))
+	folder := in(filepath.Join(t.TempDir(), "data"))
+	first := mustOpen(t, folder)
 
 	t.Run("is only for its owner", func(t *testing.T) {
-		for path, want := range map[string]fs.FileMode{keyPath(folder): 0o600, filepath.Dir(keyPath(folder)): fs.ModeDir | 0o700} {
+		for path, want := range map[string]fs.FileMode{folder.Path(): 0o600, filepath.Dir(folder.Path()): fs.ModeDir | 0o700} {
 			info, err := os.Stat(path)
 			if err != nil || info.Mode() != want {
 				t.Errorf("%s: mode %v, %v, want %v", path, info.Mode(), err, want)
@@ -61,36 +84,31 @@ func TestHostKey(t *testing.T) {
 		}
 	})
 	t.Run("stays the same across restarts", func(t *testing.T) {
-		first := mustForHost(t, folder)
-		sealed := seal(t, first, "value", "secret://a")
-		second := mustForHost(t, folder)
-		if first.Identity() != second.Identity() {
-			t.Errorf("identities %+v and %+v", first.Identity(), second.Identity())
-		}
-		if got, err := second.Open(sealed, []byte("secret://a")); err != nil || string(got) != "value" {
-			t.Errorf("got %q, %v", got, err)
+		second := mustOpen(t, folder)
+		if who(first) != who(second) || !opens(t, second, seal(t, first)) {
+			t.Errorf("%s and %s", who(first), who(second))
 		}
 	})
-	t.Run("does not open what another key sealed", func(t *testing.T) {
-		other := mustForHost(t, t.TempDir())
-		if other.Identity().HostID == mustForHost(t, folder).Identity().HostID {
-			t.Error("two keys have the same host id")
-		}
-		refused(t, mustForHost(t, folder), seal(t, other, "value", "a"), "a", protector.ErrUndecryptable)
-	})
-	t.Run("says that legacy blobs need Windows", func(t *testing.T) {
-		_, err := mustForHost(t, folder).OpenLegacy([]byte{1, 0, 0, 0})
-		if !errors.Is(err, protector.ErrUndecryptable) {
-			t.Errorf("got %v", err)
-		}
-		wantError(t, err, "Windows")
-	})
-	t.Run("leaves no temporary file", func(t *testing.T) {
-		entries, err := os.ReadDir(filepath.Dir(keyPath(folder)))
-		if err != nil || len(entries) != 1 {
-			t.Errorf("entries %v, %v", entries, err)
+	t.Run("does not open what another host's sealed", func(t *testing.T) {
+		other := mustOpen(t, in(t.TempDir()))
+		if other.HostID == first.HostID || opens(t, first, seal(t, other)) {
+			t.Error("two hosts have the same key or id")
 		}
 	})
+	t.Run("leaves no other file", func(t *testing.T) { wantFiles(t, folder, "host.key") })
+}
+
+func wantFiles(t *testing.T, f keyfile.Folder, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(f.Path()))
+	must(t, err)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("files %v, want %v", got, want)
+	}
 }
 
 func TestHostKeyRefusals(t *testing.T) {
@@ -112,7 +130,9 @@ func TestHostKeyRefusals(t *testing.T) {
 		"in a folder that others can enter": {chmod(0o711, keys), false, []string{"mode 0711", "chmod 0700"}},
 		"not JSON":                          {write("CANARY{"), true, []string{"not a key file", "restore it from a backup"}},
 		"empty":                             {write(""), true, []string{"not a key file"}},
-		"of an unknown format":              {write(`{"format":2,"hostId":"x","keyset":{"k":"CANARY"}}`), true, []string{"unknown format 2"}},
+		"of an unknown format":              {write(`{"format":3,"hostId":"x","keyset":{"k":"CANARY"}}`), true, []string{"unknown format 3"}},
+		"wrapped by nobody":                 {write(`{"format":2,"hostId":"x","keyset":{"k":"CANARY"}}`), true, []string{"unknown format 2"}},
+		"wrapped by another kind":           {write(`{"format":2,"hostId":"x","wrappedBy":"moon","keyset":{"k":"CANARY"}}`), false, []string{`"moon"`, "configure"}},
 		"without a host id":                 {write(`{"format":1,"keyset":{"k":"CANARY"}}`), true, []string{"no host id"}},
 		"without a keyset":                  {write(`{"format":1,"hostId":"x"}`), true, []string{"no usable keyset"}},
 		"with a keyset that is none":        {write(`{"format":1,"hostId":"x","keyset":{"k":"CANARY"}}`), true, []string{"no usable keyset"}},
@@ -136,15 +156,15 @@ func TestHostKeyRefusals(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			folder := t.TempDir()
-			mustForHost(t, folder)
+			mustOpen(t, in(folder))
 			test.setup(t, folder)
 			before, _ := os.ReadFile(keyPath(folder))
-			_, err := forHost(folder)
+			_, err := in(folder).Open(t.Context())
 			wantError(t, err, append(test.words, keys(folder))...)
 			if strings.Contains(err.Error(), "CANARY") {
 				t.Errorf("the error repeats the file: %v", err)
 			}
-			var keyErr *protector.KeyError
+			var keyErr *keyfile.Error
 			if !errors.As(err, &keyErr) || keyErr.Damaged != test.damaged {
 				t.Errorf("got %#v", err)
 			}
@@ -158,7 +178,7 @@ func TestHostKeyRefusals(t *testing.T) {
 func TestHostKeyInAFolderThatCannotBeMade(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	must(t, os.WriteFile(file, nil, 0o600))
-	_, err := forHost(file)
+	_, err := in(file).Open(t.Context())
 	wantError(t, err, file, "not a directory")
 }
 
@@ -186,7 +206,7 @@ func TestProcessesThatCreateTheKeyAtOnceGetTheSameKey(t *testing.T) {
 				t.Errorf("process %d has %q, process 0 has %q", i, got, outputs[0].String())
 			}
 		}
-		if got := identityText(mustForHost(t, folder).Identity()); got != outputs[0].String() {
+		if got := who(mustOpen(t, in(folder))); got != outputs[0].String() {
 			t.Errorf("afterwards the key is %q, the processes had %q", got, outputs[0].String())
 		}
 	}
@@ -203,5 +223,17 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func wantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("error %q does not name %q", err, part)
+		}
 	}
 }

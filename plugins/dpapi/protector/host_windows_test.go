@@ -8,17 +8,18 @@ import (
 
 // This shows that our calls, buffers and entropy reach DPAPI; that a value is
 // bound to the machine needs two machines.
-func TestForHost(t *testing.T) {
-	p, err := protector.ForHost(protector.Config{HostName: "here"})
+func TestHostOnWindows(t *testing.T) {
+	p, err := protector.NewHost(protector.Config{HostName: "here"}).Current(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	suite(t, p)
-	again, err := protector.ForHost(protector.Config{HostName: "renamed"})
+	again, done, err := protector.NewHost(protector.Config{HostName: "renamed"}).Sealer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if identityText(p.Identity()) != identityText(again.Identity()) || p.Identity().HostID == "" {
+	done()
+	if !p.Knows("") || identityText(p.Identity()) != identityText(again.Identity()) || p.Identity().HostID == "" {
 		t.Errorf("identities %+v and %+v", p.Identity(), again.Identity())
 	}
 }
