@@ -44,7 +44,9 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 	}
-	secretOf := s.secretOf(r.PostFormValue("client_id"))
+	clientID := r.PostFormValue("client_id")
+	secretOf := s.secretOf(clientID)
+	audience := "https://" + r.Host + r.URL.Path
 	switch {
 	case r.PathValue("tenant") != s.Tenant:
 		refuse(http.StatusBadRequest, 90002, "invalid_request", "Tenant not found.")
@@ -52,11 +54,15 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 		refuse(http.StatusBadRequest, 900144, "invalid_request", "The request body must contain grant_type and a default scope.")
 	case secretOf == "":
 		refuse(http.StatusBadRequest, 700016, "unauthorized_client", "Application was not found in the directory.")
-	case assertion != "" && assertion != s.FederatedToken, assertion == "" && secret != secretOf:
+	case assertion == "" && secret != secretOf:
 		refuse(http.StatusUnauthorized, 7000215, "invalid_client", "Invalid client secret provided.")
+	case strings.Count(assertion, ".") == 2 && !s.proves(clientID, assertion, audience):
+		refuse(http.StatusUnauthorized, 700027, "invalid_client", "The certificate with identifier used to sign the client assertion is not registered on application.")
+	case assertion != "" && strings.Count(assertion, ".") != 2 && assertion != s.FederatedToken:
+		refuse(http.StatusUnauthorized, 700213, "invalid_client", "No matching federated identity record found for presented assertion subject.")
 	default:
 		writeJSON(w, http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": int(tokenLife.Seconds()),
-			"ext_expires_in": int(tokenLife.Seconds()), "access_token": s.mint(resource, r.PostFormValue("client_id"))})
+			"ext_expires_in": int(tokenLife.Seconds()), "access_token": s.mint(resource, clientID)})
 	}
 }
 
@@ -71,29 +77,47 @@ func (s *Server) secretOf(clientID string) string {
 }
 
 // identityRoutes is what a host's managed identity is asked from: the instance
-// metadata service and the endpoint of App Service. The control interface of the
-// command shares the listener.
+// metadata service and the endpoints of App Service and Azure Arc. The control
+// interface of the command shares the listener.
 func (s *Server) identityRoutes() http.Handler {
 	mux := http.NewServeMux()
-	identity := func(allowed func(*http.Request) bool) http.HandlerFunc {
+	identity := func(refused func(http.ResponseWriter, *http.Request) bool) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			s.recorded(serviceIdentity, w, r, func(w http.ResponseWriter) {
+				if refused(w, r) {
+					return
+				}
 				query := r.URL.Query()
-				if id := query.Get("client_id"); !allowed(r) || query.Get("resource") == "" || (id != "" && id != s.ManagedClientID) {
-					writeJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_request", "error_description": "Identity not found"})
+				id := s.identityOf(query.Get("client_id"))
+				if query.Get("resource") == "" || id == "" {
+					refuseIdentity(w)
 					return
 				}
 				life := strconv.Itoa(int(tokenLife.Seconds()))
-				writeJSON(w, http.StatusOK, map[string]any{"access_token": s.mint(query.Get("resource"), s.ManagedClientID),
+				writeJSON(w, http.StatusOK, map[string]any{"access_token": s.mint(query.Get("resource"), id), "client_id": id,
 					"expires_in": life, "expires_on": strconv.FormatInt(s.config.Now().Add(tokenLife).Unix(), 10),
 					"resource": query.Get("resource"), "token_type": "Bearer"})
 			})
 		}
 	}
-	mux.HandleFunc("GET /metadata/identity/oauth2/token", identity(func(r *http.Request) bool { return r.Header.Get("Metadata") == "true" }))
-	mux.HandleFunc("GET /msi/token", identity(func(r *http.Request) bool { return r.Header.Get("X-IDENTITY-HEADER") == s.IdentityHeader }))
+	needs := func(header, value string) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get(header) == value {
+				return false
+			}
+			refuseIdentity(w)
+			return true
+		}
+	}
+	mux.HandleFunc("GET /metadata/identity/oauth2/token", identity(needs("Metadata", "true")))
+	mux.HandleFunc("GET /msi/token", identity(needs("X-IDENTITY-HEADER", s.IdentityHeader)))
+	mux.HandleFunc("GET /arc/metadata/identity/oauth2/token", identity(s.arcChallenge))
 	s.controlRoutes(mux)
 	return mux
+}
+
+func refuseIdentity(w http.ResponseWriter) {
+	writeJSON(w, http.StatusBadRequest, map[string]any{"error": "invalid_request", "error_description": "Identity not found"})
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -9,7 +9,8 @@
 //
 //   - [Config.Rules] and [Server.Change] set how long deleting and recovering take,
 //     purge protection, access policies, firewall and request limits;
-//   - [Server.Register] and [Server.Grant] say who has which rights;
+//   - [Server.Register] and [Server.Grant] say who has which rights,
+//     [Server.IssueCertificate] and [Server.AssignIdentity] how else they sign in;
 //   - [Server.Put], [Server.Disable], [Server.SetText] and [Server.SetTag] are what
 //     somebody else does to the vault meanwhile;
 //   - [Server.Fail] replaces the answer to chosen requests: any status, headers and
@@ -86,6 +87,7 @@ type Server struct {
 
 	mu         sync.Mutex
 	rules      Rules
+	proofs     proofs
 	principals map[string]*principal        // by client id
 	secrets    map[string]map[string]*entry // by vault and name
 	used       map[string]*usage            // by vault
