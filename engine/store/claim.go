@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/engine/connector"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
 
 // Claimant is the engine that looks for work.
@@ -60,6 +61,10 @@ func (s *Store) Claim(ctx context.Context, who Claimant) (claimed Claimed, ok bo
 			claimed, err = s.claim(ctx, tx, who, c.run, c.connector)
 			return err
 		})
+		var unknown *productdb.UnknownOutcomeError
+		if errors.As(err, &unknown) {
+			claimed, err = s.claimedBefore(ctx, who, c.run, c.connector)
+		}
 		var leased *LeasedError
 		switch {
 		case err == nil:
@@ -94,6 +99,26 @@ func (s *Store) claim(ctx context.Context, tx *sql.Tx, who Claimant, runID, conn
 	}
 	c, err := s.connector(ctx, tx, connectorID)
 	return Claimed{Run: run, Connector: c, Lease: lease}, err
+}
+
+// claimedBefore returns what a claim took whose commit was not answered, or
+// [errTaken] when it took nothing.
+func (s *Store) claimedBefore(ctx context.Context, who Claimant, runID, connectorID string) (c Claimed, err error) {
+	err = s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+		st, err := s.state(ctx, tx, connectorID)
+		if err == nil {
+			c.Run, err = s.run(ctx, tx, runID)
+		}
+		if err == nil {
+			c.Connector, err = s.connector(ctx, tx, connectorID)
+		}
+		if err == nil && (st.Lease.Holder != who.Holder() || c.Run.Status != Running || c.Run.Incarnation != who.Incarnation) {
+			err = errTaken
+		}
+		c.Lease = st.Lease
+		return err
+	})
+	return c, err
 }
 
 // Result is how a run ended that no [Import.Complete] ended: one without success,

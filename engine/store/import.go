@@ -11,6 +11,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/engine/identity"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
 
 // ImportConfig says what is imported, and by what right.
@@ -71,7 +72,7 @@ func (s *Store) BeginImport(ctx context.Context, cfg ImportConfig) (*Import, err
 		i.seen = roaring64.New()
 	}
 	id := cfg.Lease.ConnectorID
-	err := s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+	begin := func(tx *sql.Tx) error {
 		if err := s.fence(ctx, tx, cfg.Lease, ""); err != nil {
 			return err
 		}
@@ -80,7 +81,8 @@ func (s *Store) BeginImport(ctx context.Context, cfg ImportConfig) (*Import, err
 			return err
 		}
 		i.since = st.Watermark
-		n, err := s.exec(ctx, tx, "begin import", `UPDATE IM_RunHistory SET watermark_before = @p1, watermark_after = @p1, trace_id = @p2
+		n, err := s.exec(ctx, tx, "begin import", `UPDATE IM_RunHistory SET watermark_before = @p1, watermark_after = @p1, trace_id = @p2,
+			added = 0, updated = 0, unchanged = 0, absent = 0, failed = 0, pages = 0
 			WHERE id = @p3 AND status = @p4 AND connector_id = @p5 AND kind <> @p6`,
 			string(st.Watermark), clip(cfg.TraceID, 64), cfg.RunID, string(Running), id, string(Test))
 		if err != nil {
@@ -91,7 +93,12 @@ func (s *Store) BeginImport(ctx context.Context, cfg ImportConfig) (*Import, err
 		}
 		return s.row(ctx, tx, "last object",
 			"SELECT COALESCE(MAX(id), 0) FROM IM_ManagementSpaceObjects WHERE connector_id = @p1", []any{id}, []any{&i.lastOld})
-	})
+	}
+	err := s.db.InWriteTx(ctx, begin)
+	var unknown *productdb.UnknownOutcomeError
+	if errors.As(err, &unknown) { // done twice, it is as if done once
+		err = s.db.InWriteTx(ctx, begin)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -139,12 +146,32 @@ func (i *Import) Complete(ctx context.Context, final connector.Watermark, markAb
 		}
 		return i.record(ctx, tx, total, i.pages, final, Succeeded)
 	})
+	if i.landed(ctx, err, func(r Run) bool { return r.Status == Succeeded }) {
+		err = nil
+	}
 	if err != nil {
 		i.done = err
 		return Counts{}, err
 	}
 	i.done, i.total = errComplete, total
 	return total, nil
+}
+
+// landed reports whether a transaction whose commit was not answered was carried
+// out all the same, as the run's row shows. Nobody else writes a row whose lease
+// we have. Whoever took the lease ended the run, and then nothing landed.
+func (i *Import) landed(ctx context.Context, err error, shows func(Run) bool) bool {
+	var unknown *productdb.UnknownOutcomeError
+	if !errors.As(err, &unknown) {
+		return false
+	}
+	var run Run
+	// Within a transaction it waits for the end of a fail-over.
+	read := i.store.db.InWriteTx(ctx, func(tx *sql.Tx) (err error) {
+		run, err = i.store.run(ctx, tx, i.cfg.RunID)
+		return err
+	})
+	return read == nil && shows(run)
 }
 
 // absentChunk is how many ids are read, and then marked, at a time.

@@ -49,10 +49,14 @@ func (c *conn) send(text string, do func() error, drop func()) error {
 
 // cut ends the connection; the database undoes what was not committed.
 func (c *conn) cut() {
-	if !c.broken {
-		c.broken = true
-		_ = c.inner.Close()
+	if c.broken {
+		return
 	}
+	c.broken = true
+	if c.tx != nil {
+		_ = c.tx.Rollback() // after a commit it does nothing
+	}
+	_ = c.inner.Close()
 }
 
 func (c *conn) victim() error {
