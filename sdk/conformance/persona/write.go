@@ -1,7 +1,6 @@
 package persona
 
 import (
-	"bytes"
 	"sync"
 	"time"
 
@@ -78,15 +77,8 @@ func writers() []Persona {
 			Breaks: []string{"concurrent-sets-are-applied-whole"}, part: mixesWriters()},
 		{Name: "reads-late", About: "Serves the value before for a while after Set of a longer one has answered.",
 			Breaks: []string{"set-is-seen-by-the-next-get"}, part: readsLate()},
-		{Name: "same-value-same-version", About: "Makes no version of a value that is there already.",
-			Breaks: []string{"version-names-one-state-only"},
-			part: onSet(func(s scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
-				plain := req.ExpectedVersion == nil && req.GetExpires() == nil && len(req.GetTags()) == 0
-				if got, err := s.get(req.GetRef(), ""); err == nil && plain && bytes.Equal(got.GetValue(), req.GetValue()) {
-					return &pb.SetResponse{Metadata: got.GetMetadata()}, nil
-				}
-				return next()
-			})},
+		{Name: "same-value-same-version", About: "Answers Set of a value that the secret had before with the version of that time.",
+			Breaks: []string{"version-names-one-state-only"}, part: remembersValues()},
 		{Name: "drops-expiry", About: "Claims that it honours an expiry, and drops it.",
 			Breaks: []string{"set-keeps-the-expiry"},
 			part: onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
@@ -146,6 +138,27 @@ func readsLate() part {
 		return next()
 	})
 	return part{call: both(sets.call, gets)}
+}
+
+// remembersValues takes a value for the state of a secret, whatever was between.
+func remembersValues() part {
+	var mu sync.Mutex
+	versions := map[string]string{} // by ref and value
+	return onSet(func(_ scene, req *pb.SetRequest, next nextSet) (*pb.SetResponse, error) {
+		key := req.GetRef() + "\n" + string(req.GetValue())
+		resp, err := next()
+		if err != nil {
+			return resp, err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if version, had := versions[key]; had {
+			resp.Metadata.Version = version
+		} else {
+			versions[key] = resp.GetMetadata().GetVersion()
+		}
+		return resp, nil
+	})
 }
 
 // twoSteps leaves a gap between comparing and writing.
