@@ -2,8 +2,11 @@ package keyvault
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
+	"math/bits"
 	"regexp"
 	"strings"
 
@@ -60,7 +63,8 @@ func (p *Provider) names(ctx context.Context, req provider.ListRequest) (found [
 		}
 		for _, name := range behind(ours(items), from.After) {
 			if len(found) == size {
-				next, err = position{Marker: from.Marker, After: found[len(found)-1]}.token()
+				from.After = found[len(found)-1]
+				next, err = from.token()
 				return found, next, err
 			}
 			found = append(found, name)
@@ -68,7 +72,9 @@ func (p *Provider) names(ctx context.Context, req provider.ListRequest) (found [
 		if marker == "" {
 			return found, "", nil
 		}
-		from = position{Marker: marker}
+		if from, err = from.follow(marker); err != nil {
+			return nil, "", err
+		}
 		if len(found) == size {
 			break
 		}
@@ -136,6 +142,30 @@ func (p *Provider) lookUp(ctx context.Context, names []string) ([]secret.Metadat
 type position struct {
 	Marker string `json:"m,omitempty"`
 	After  string `json:"a,omitempty"`
+	// Pages is how many pages of the vault were before this one, and Milestone the
+	// digest of the marker at the last power of two of them.
+	Pages     uint   `json:"n,omitempty"`
+	Milestone uint64 `json:"s,omitempty"`
+}
+
+// maxPages bounds a listing of the vault; it is far beyond what a vault can list in
+// the time that a token lives.
+const maxPages = 1 << 20
+
+// follow returns the position of the vault's next page. A listing that comes back
+// to a milestone goes in circles, of whatever length: sooner or later one of the
+// milestones, ever further apart, is in the circle and is met again.
+func (p position) follow(marker string) (position, error) {
+	sum := sha256.Sum256([]byte(marker))
+	digest := binary.BigEndian.Uint64(sum[:])
+	next := position{Marker: marker, Pages: p.Pages + 1, Milestone: p.Milestone}
+	if digest == p.Milestone || next.Pages > maxPages {
+		return position{}, fault.New(fault.Corrupt, fault.SourceBackend, "list secrets: the vault's listing goes in circles")
+	}
+	if bits.OnesCount(next.Pages) == 1 {
+		next.Milestone = digest
+	}
+	return next, nil
 }
 
 func (p position) token() (string, error) {

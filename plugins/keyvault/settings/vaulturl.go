@@ -21,6 +21,13 @@ func clouds() []cloud {
 	}
 }
 
+// hostForm is a full name of letters, digits and hyphens whose last part is no
+// number, as it would be in an IP address however written.
+var hostForm = regexp.MustCompile(`^([0-9A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?\.)+[A-Za-z]([0-9A-Za-z-]*[0-9A-Za-z])?$`)
+
+// maxHostBytes is the limit of DNS.
+const maxHostBytes = 253
+
 // vaultNameForm holds for the first label of a vault's host. The length, 3 to 24
 // characters, is checked beside it.
 var vaultNameForm = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
@@ -35,7 +42,7 @@ func vaultURL(text string, problems *diag.List) (address, host, authority string
 		problems.Errorf("", "is not a complete address; expected the form %s", exampleVault)
 		return "", "", ""
 	}
-	host = strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	host = strings.TrimSuffix(u.Hostname(), ".")
 	before := len(problems.Errors())
 	if !strings.EqualFold(u.Scheme, "https") {
 		problems.Errorf("", "must begin with https://")
@@ -53,7 +60,7 @@ func vaultURL(text string, problems *diag.List) (address, host, authority string
 		problems.Errorf("", "must not name a port other than 443: "+
 			"the Azure SDK compares host and port with the vault's domain and refuses to send a token otherwise")
 	}
-	checkHost(host, problems)
+	host = checkHost(host, problems)
 	if len(problems.Errors()) > before {
 		return "", "", ""
 	}
@@ -67,22 +74,26 @@ func vaultURL(text string, problems *diag.List) (address, host, authority string
 	return "https://" + host, host, ""
 }
 
-func checkHost(host string, problems *diag.List) {
-	_, notAddress := netip.ParseAddr(host)
-	switch {
-	case notAddress == nil:
+// checkHost returns the host in lower case.
+func checkHost(host string, problems *diag.List) string {
+	if _, err := netip.ParseAddr(host); err == nil {
 		problems.Errorf("", "must name the vault's host, not an IP address: certificate and sign-in are bound to the name")
-		return
-	case strings.Contains(host, ".managedhsm."):
+		return ""
+	}
+	if !hostForm.MatchString(host) || len(host) > maxHostBytes || strings.Count(host, ".") < 2 {
+		problems.Errorf("", "is not the full name of a vault; expected the form %s", exampleVault)
+		return ""
+	}
+	// Not before it is known to be ASCII: other letters become Latin ones.
+	host = strings.ToLower(host)
+	switch {
+	case strings.Contains("."+host, ".managedhsm."):
 		problems.Errorf("", "names a managed HSM, which holds keys only; expected a vault such as %s", exampleVault)
-		return
-	case strings.Contains(host, ".privatelink."):
+		return ""
+	case strings.Contains("."+host, ".privatelink."), strings.Contains("."+host, ".vaultcore."):
 		problems.Errorf("", "must not be the privatelink name; keep the vault's public name, "+
 			"which resolves to the private endpoint inside the network")
-		return
-	case strings.Count(host, ".") < 2:
-		problems.Errorf("", "is not the full name of a vault; expected the form %s", exampleVault)
-		return
+		return ""
 	}
 	for _, c := range clouds() {
 		if name, ok := strings.CutSuffix(host, c.suffix); ok || "."+host == c.suffix {
@@ -91,6 +102,7 @@ func checkHost(host string, problems *diag.List) {
 			}
 		}
 	}
+	return host
 }
 
 func checkAuthority(text string, problems *diag.List) {

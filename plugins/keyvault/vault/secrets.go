@@ -96,6 +96,10 @@ func WithoutText(err error, text string) error {
 	return err
 }
 
+// maxVersionPages of 25 versions are read of one secret. The service cannot even
+// back up one of more than 500 versions.
+const maxVersionPages = 1000
+
 // Versions returns the properties of every version, in no order: the service
 // keeps none. NOT_FOUND when there is no version.
 func (c *Client) Versions(ctx context.Context, target Target) ([]Properties, error) {
@@ -119,8 +123,8 @@ func (c *Client) Versions(ctx context.Context, target Target) ([]Properties, err
 			all = append(all, p)
 		}
 		if link := page.NextLink; link != nil && *link != "" {
-			if seen[*link] {
-				return nil, corrupt(opList, target, "the vault's listing goes in circles")
+			if seen[*link] || len(seen) == maxVersionPages {
+				return nil, corrupt(opList, target, "the vault's listing of versions does not end")
 			}
 			seen[*link] = true
 		}
