@@ -28,7 +28,7 @@ func TestConformance(t *testing.T) {
 		Unreachable: []byte(`{"VaultUri":"https://contoso-away.vault.azure.net","Timeout":"3s"}`),
 		Canaries:    []string{fake.ClientSecret},
 	})
-	if report.Level() != conformance.Writer {
+	if report.Level() != conformance.Versioned {
 		t.Errorf("the level is %s", report.Level())
 	}
 }
