@@ -57,8 +57,8 @@ func TestMain(m *testing.M) {
 // outer is what the inner binary is told; empty in the inner one.
 var outer []string
 
-// inNamespace runs the calling test again in a namespace and reports false; in
-// there it reports true and the test goes on.
+// inNamespace runs the calling test again in a namespace, beside the others, and
+// reports false; in there it reports true and the test goes on.
 func inNamespace(t *testing.T) bool {
 	t.Helper()
 	if len(outer) == 0 {
@@ -67,6 +67,7 @@ func inNamespace(t *testing.T) bool {
 	if os.Geteuid() != 0 {
 		t.Skip("SKIPPED: a network namespace of its own needs root; run this package as root to test the plugin binary end to end")
 	}
+	t.Parallel()
 	cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v", "-test.timeout", "2m")
 	for _, kv := range os.Environ() {
 		// No identity, proxy or authority of the machine reaches the test.
@@ -135,5 +136,14 @@ func furnish() error {
 	if err := unix.Mount(hosts.Name(), "/etc/hosts", "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mount the hosts file: %w", err)
 	}
-	return nil
+	return arcFolder()
+}
+
+// arcFolder makes the one folder that the identity library takes a key of Azure
+// Arc from, on a file system of the namespace's own.
+func arcFolder() error {
+	if err := unix.Mount("tmpfs", "/var/opt", "tmpfs", 0, "size=1m"); err != nil {
+		return fmt.Errorf("mount a folder for the key of azure arc: %w", err)
+	}
+	return os.MkdirAll(filepath.Dir(fakevault.ArcKeyFile), 0o755)
 }
