@@ -69,16 +69,20 @@ func (*tooLargeError) Error() string {
 }
 func (*tooLargeError) NonRetriable() {}
 
-// shorten makes the body of a refusal small enough to be kept and printed. Of a
-// refusal in the service's form the codes stay whole, whatever stands between
-// them.
-func shorten(response *http.Response) error {
+// shorten makes the body of a refusal small enough to be kept and printed, and
+// returns the codes in it. Of a refusal in the service's form the codes stay whole,
+// whatever stands between them.
+func shorten(response *http.Response) (outer, inner string, err error) {
 	body, err := runtime.Payload(response)
-	if err != nil || len(body) <= maxKeptBytes && nesting(body) <= maxNesting {
-		return err
+	if err != nil {
+		return "", "", err
+	}
+	outer, inner = codesIn(body)
+	if len(body) <= maxKeptBytes && nesting(body) <= maxNesting {
+		return outer, inner, nil
 	}
 	short := cut("cut: " + string(body)) // no longer JSON, so that it is not indented
-	if outer, inner := codesIn(body); outer != "" && len(outer)+len(inner) < maxNameBytes {
+	if outer != "" && len(outer)+len(inner) < maxNameBytes {
 		a := answer{}
 		a.Error.Code, a.Error.Message = outer, cut(readAnswer(body).Error.Message)
 		if inner != "" {
@@ -94,8 +98,7 @@ func shorten(response *http.Response) error {
 		}
 	}
 	response.Body = io.NopCloser(strings.NewReader(short))
-	_, err = runtime.Payload(response)
-	return err
+	return outer, inner, nil
 }
 
 // maxNameBytes is longer than the codes and the request id of every answer.

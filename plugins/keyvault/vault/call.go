@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
@@ -95,10 +96,15 @@ func (c *Client) admitted(ctx context.Context, op operation, t *trail, request f
 	var everybodys error
 	defer func() { c.gate.leave(first, everybodys) }()
 	err = c.guarded(ctx, op, request)
-	if p := t.read(); err != nil && ctx.Err() == nil && (!p.sent || p.status == http.StatusUnauthorized) && p.status != http.StatusConflict {
-		everybodys = err
+	if err != nil && ctx.Err() == nil && (!t.read().sent || hasStatus(err, http.StatusUnauthorized)) && !hasStatus(err, http.StatusConflict) {
+		everybodys = err // it is about the way to the vault, not about this secret
 	}
 	return err
+}
+
+func hasStatus(err error, status int) bool {
+	var refused *azcore.ResponseError
+	return errors.As(err, &refused) && refused.StatusCode == status
 }
 
 // bounded gives ctx the client's timeout and leaves a margin before its own end.
@@ -128,10 +134,11 @@ func (c *Client) guarded(ctx context.Context, op operation, request func(context
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		// As a rule the call ends at once and knows more than its context.
+		// As a rule the call ends at once and knows more than its context. The SDK
+		// gives a command that it kills 100 ms to let go of its output.
 		select {
 		case err = <-ended:
-		case <-time.After(answerMargin / 5):
+		case <-time.After(answerMargin * 3 / 5):
 			return ctx.Err()
 		}
 	}

@@ -75,14 +75,15 @@ func (p tryPolicy) Do(r *policy.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.answered(response)
-	if withToken && response.StatusCode != http.StatusUnauthorized {
-		p.accepted()
-	}
+	outer, inner := "", ""
 	if response.StatusCode >= 300 {
-		if err := shorten(response); err != nil {
+		if outer, inner, err = shorten(response); err != nil {
 			return nil, err
 		}
+	}
+	t.answered(response, outer, inner)
+	if withToken && response.StatusCode != http.StatusUnauthorized {
+		p.accepted()
 	}
 	if response.StatusCode == http.StatusUnauthorized {
 		if err := checkChallenge(response, p.host); err != nil {

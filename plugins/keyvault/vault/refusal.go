@@ -16,8 +16,7 @@ import (
 // "Common error codes" of the service; those of the data plane are known from
 // its answers.
 func (f failure) refused(r *azcore.ResponseError) *fault.Error {
-	outer, inner := codesOf(r)
-	code := inner
+	outer, code := f.progress.outer, f.progress.inner
 	if code == "" {
 		code = outer
 	}

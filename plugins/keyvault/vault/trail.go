@@ -22,10 +22,11 @@ type trail struct {
 // progress is what a trail shows at one moment.
 type progress struct {
 	step string
-	// status and requestID are of the vault's last answer.
-	status    int
-	requestID string
-	tokenErr  error
+	// status, requestID and the codes of a refusal are of the vault's last answer.
+	status       int
+	requestID    string
+	outer, inner string
+	tokenErr     error
 	// sent: the last try may have reached the vault with a token, so it may have
 	// been carried out.
 	sent bool
@@ -73,11 +74,12 @@ func (t *trail) connected(withToken bool) {
 	t.step, t.sent = stepAnswer, withToken
 }
 
-func (t *trail) answered(response *http.Response) {
+func (t *trail) answered(response *http.Response, outer, inner string) {
 	id := response.Header.Get("x-ms-request-id")
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.status, t.requestID = response.StatusCode, id[:min(len(id), maxNameBytes)]
+	t.outer, t.inner = outer, inner
 }
 
 func (t *trail) token(err error) {
