@@ -55,7 +55,7 @@ func (c *Credential) advice(over bool, last step, err error) string {
 	case last.host == "" || (last.abandoned && inChain):
 		// The chain has gone through all that makes requests.
 		if over && inChain {
-			return c.name + ": no answer in time; the last to be asked were the Azure CLI and its like, after everything else was found not to be set up. " + chainAdvice
+			return c.name + ": the Azure CLI or one of its like did not answer in time, and all that comes before them is not set up; " + chainAdvice
 		}
 		if inChain {
 			return c.name + ": " + chainAdvice
@@ -90,7 +90,7 @@ func (c *Credential) managedAdvice(last step) string {
 		return fmt.Sprintf("this host has no managed identity with the client id that %s names; assign that identity to the host, or correct or remove %s",
 			c.clientIDFrom, c.clientIDFrom)
 	case last.status == http.StatusBadRequest:
-		return "this host has no managed identity of its own; turn it on, or name a user-assigned one in " + settings.KeyManagedIdentityClientID
+		return where + " has none of this host's own; turn it on, or name a user-assigned one in " + settings.KeyManagedIdentityClientID
 	case last.status == http.StatusUnauthorized:
 		return where + " asks for a proof that this process cannot give; for Azure Arc, put its user into the group himds"
 	case last.status < 300:
