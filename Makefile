@@ -3,7 +3,7 @@
 # on every system; this file only gives them names.
 
 .DEFAULT_GOAL := help
-.PHONY: help build up smoke test bench generate fmt clean
+.PHONY: help build up smoke test bench dist generate fmt clean
 
 # Built first and then run in place, so that a signal reaches the program itself.
 SUITE := go build -o bin/tools/ ./build/cmd/suite && exec bin/tools/suite
@@ -26,6 +26,9 @@ test: ## run every check and every test; as root on Debian it installs what they
 
 bench: build ## measure the figures; never part of the tests
 	@go run ./build/cmd/bench
+
+dist: ## archives and packages for every system into dist/; wixl and msitools make the Windows installers
+	@go run ./build/cmd/dist
 
 generate: ## make the Go code of the proto files
 	@$(SUITE) generate

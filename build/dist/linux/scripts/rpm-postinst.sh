@@ -1,0 +1,13 @@
+if {{template "running" .}}; then
+{{- if .Product}}
+	systemctl daemon-reload
+{{- end}}
+	{{template "services" .}}
+		# Only what runs: whether a service runs at all is the administrator's decision.
+{{- if .Product}}
+		systemctl try-restart "$unit" || :
+{{- else}}
+		systemctl try-reload-or-restart "$unit" || :
+{{- end}}
+	done
+fi

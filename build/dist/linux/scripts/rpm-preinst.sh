@@ -1,0 +1,5 @@
+{{- if .Product}}
+{{template "account" .}}
+{{- else}}
+:
+{{- end}}
