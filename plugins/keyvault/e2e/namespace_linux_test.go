@@ -57,9 +57,10 @@ func TestMain(m *testing.M) {
 // outer is what the inner binary is told; empty in the inner one.
 var outer []string
 
-// inNamespace runs the calling test again in a namespace, beside the others, and
-// reports false; in there it reports true and the test goes on.
-func inNamespace(t *testing.T) bool {
+// inNamespace runs the calling test again in a namespace, beside the others and
+// with these variables too, and reports false; in there it reports true and the
+// test goes on.
+func inNamespace(t *testing.T, environment ...string) bool {
 	t.Helper()
 	if len(outer) == 0 {
 		return true
@@ -76,7 +77,7 @@ func inNamespace(t *testing.T) bool {
 			cmd.Env = append(cmd.Env, kv)
 		}
 	}
-	cmd.Env = append(cmd.Env, outer...)
+	cmd.Env = append(append(cmd.Env, outer...), environment...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
@@ -122,7 +123,7 @@ func furnish() error {
 		return err
 	}
 	defer os.Remove(hosts.Name())
-	_, err = fmt.Fprintf(hosts, "127.0.0.1 localhost %s login.microsoftonline.com login.windows.net\n", fakevault.DefaultHost)
+	_, err = fmt.Fprintf(hosts, "127.0.0.1 localhost %s login.microsoftonline.com login.windows.net login.microsoft.com\n", fakevault.DefaultHost)
 	if err != nil {
 		return err
 	}
