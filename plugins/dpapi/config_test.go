@@ -27,6 +27,7 @@ func TestConfigurationsThatAreRefused(t *testing.T) {
 		"with a key twice":                     {`{"DataFolder":` + string(folder) + `,"datafolder":` + string(folder) + `}`, []string{"DataFolder"}},
 		"with a string that is no connection":  {`{"DataFolder":` + string(folder) + `,"SqlConnectionString":"CANARY"}`, []string{"SqlConnectionString"}},
 		"with a connection of an unknown kind": {`{"DataFolder":` + string(folder) + `,"SqlConnectionString":"oracle://u:CANARY@h"}`, []string{"SqlConnectionString"}},
+		"with a wrapping that is none":         {`{"DataFolder":` + string(folder) + `,"HostKeyWrappedBy":"vault"}`, []string{"HostKeyWrappedBy"}},
 		"with a connection that is misquoted":  {`{"DataFolder":` + string(folder) + `,"SqlConnectionString":"sqlserver://u:CANARY%zz@h"}`, []string{"SqlConnectionString"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,7 +25,12 @@ type store struct {
 
 func openStore(t *testing.T, folder, connection string) *store {
 	t.Helper()
-	config, err := json.Marshal(map[string]string{"DataFolder": folder, "SqlConnectionString": connection})
+	return openStoreWith(t, map[string]string{"DataFolder": folder, "SqlConnectionString": connection})
+}
+
+func openStoreWith(t *testing.T, settings map[string]string) *store {
+	t.Helper()
+	config, err := json.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)
 	}

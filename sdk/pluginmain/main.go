@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/identitymesh/identitymesh/sdk/contract"
+	"github.com/identitymesh/identitymesh/sdk/internal/keycommand"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
@@ -41,7 +42,8 @@ const processors = 1
 
 // Main runs the plugin and exits the process; it never returns. Started by hand
 // it says what the binary is; with --version it prints its name and what package
-// buildinfo knows of it.
+// buildinfo knows of it. With the command key it works on the keys of a
+// [provider.KeyKeeper] and ends; secretscli runs it so.
 //
 // The process runs Go code on one processor at a time unless the variable
 // GOMAXPROCS is set. A provider that computes for long can ask for more with
@@ -56,7 +58,8 @@ func run[P provider.Provider](def provider.Definition[P], args []string) int {
 		fmt.Printf("%s version %s\n", service, build)
 		return 0
 	}
-	if os.Getenv(contract.CookieKey) != contract.CookieValue {
+	asCommand := len(args) > 0 && args[0] == keycommand.Name
+	if !asCommand && os.Getenv(contract.CookieKey) != contract.CookieValue {
 		fmt.Fprintf(os.Stderr, "%s %s is an IdentityMesh secret provider plugin.\n"+
 			"IdentityMesh starts it by itself; to look at it, run: secretscli doctor\n", def.Name, build.Version)
 		return 2
@@ -79,12 +82,16 @@ func run[P provider.Provider](def provider.Definition[P], args []string) int {
 		return 1
 	}
 	tel.Logger.Info("starting", telemetry.KeyVersion, build.Version, "commit", build.Commit, "commit_date", build.Date, "go", build.Go)
+	server := newServer(def, tel)
+	if asCommand {
+		defer func() { _ = tel.Stop(context.Background()) }()
+		return server.runKey(context.Background(), args[1:], os.Stdin, os.Stdout)
+	}
 	secure, err := provideTLS()
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return 1
 	}
-	server := newServer(def, tel)
 	go watchLifeline(os.Stdin, server)
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: contract.CookieKey, MagicCookieValue: contract.CookieValue},

@@ -8,11 +8,15 @@
 package keyfile
 
 import (
+	"errors"
 	"io"
 	"path/filepath"
 
 	"github.com/identitymesh/identitymesh/plugins/dpapi/wrapping"
 )
+
+// ErrNone: on this system the keys are not in a file.
+var ErrNone = errors.New("there is no key file on this system")
 
 const (
 	folderName = "keys"

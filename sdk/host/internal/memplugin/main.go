@@ -33,6 +33,7 @@ const (
 type config struct {
 	SlowMillis int
 	Refuse     bool
+	Keys       string // what RotateKey does
 }
 
 type store struct {
