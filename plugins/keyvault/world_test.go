@@ -65,14 +65,20 @@ func (c *clock) Now() time.Time {
 }
 
 func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.advance(d)
 	c.mu.Lock()
-	c.ahead += d
 	c.slept = append(c.slept, d)
 	c.mu.Unlock()
 	if c.asleep != nil {
 		c.asleep()
 	}
 	return ctx.Err()
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ahead += d
 }
 
 // total is how long the provider slept.
