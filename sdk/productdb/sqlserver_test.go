@@ -26,6 +26,11 @@ func TestSQLServerConnectionStrings(t *testing.T) {
 		{"an ADO string", `Server=sql1,1444;Initial Catalog=IM;User Id=sa;Password="` + canary + `"`, "sql1:1444/IM"},
 		{"an ADO string of the other words", `data source=tcp:sql1;database=IM;uid=sa;pwd="` + canary + `"`, "sql1/IM"},
 		{"an ODBC string", "Driver={ODBC Driver 18 for SQL Server};Server=sql1;Database=IM;UID=sa;PWD={" + canary + "}", "sql1/IM"},
+		{"an ADO string of the .NET product", `Server=.\EXPRESS;Database=IM;Integrated Security=True;MultipleActiveResultSets=true;Encrypt=Mandatory`, `localhost\EXPRESS/IM`},
+		{"Entra as SqlClient writes it", "Server=tcp:im.database.windows.net,1433;Database=IM;Authentication=Active Directory Managed Identity", "im.database.windows.net:1433/IM"},
+		{"Entra as the driver writes it", "sqlserver://im.database.windows.net?database=IM&fedauth=activedirectoryworkloadidentity", "im.database.windows.net/IM"},
+		{"a service principal", "Server=sql1;Database=IM;Authentication=ActiveDirectoryServicePrincipal;User ID=app@tenant;Password={x}", "sql1/IM"},
+		{"SQL sign-in by its name", "Server=sql1;Database=IM;Authentication=Sql Password;User ID=sa;Password=x", "sql1/IM"},
 		{"a marked ODBC string", "odbc:server=sql1;database=IM;user id=sa;password={" + canary + "}", "sql1/IM"},
 	}
 	for _, tc := range cases {
@@ -44,16 +49,19 @@ func TestSQLServerConnectionStrings(t *testing.T) {
 
 func TestABadConnectionStringIsNotRepeated(t *testing.T) {
 	for name, text := range map[string]string{
-		"a password alone":        "C4n4ry-password",
-		"another scheme":          "postgres://sa:C4n4ry@host/db?x=1",
-		"no server":               "Database=IM;Password=C4n4ry",
-		"a stray semicolon":       "Server=sql1;Password=x;port=C4n4ry",
-		"a broken URL":            "sqlserver://sa:C4n4ry%zz@host?database=x",
-		"an unfinished brace":     "Driver={x};Server=sql1;PWD={C4n4ry",
-		"SQLite without a file":   "sqlite: ",
-		"SQLite kept in memory":   "sqlite::memory:",
-		"a bad timeout":           "Server=sql1;dial timeout=C4n4ry",
-		"a certificate not there": "Server=sql1;encrypt=true;certificate=/nowhere/C4n4ry",
+		"a password alone":               "C4n4ry-password",
+		"another scheme":                 "postgres://sa:C4n4ry@host/db?x=1",
+		"no server":                      "Database=IM;Password=C4n4ry",
+		"a stray semicolon":              "Server=sql1;Password=x;port=C4n4ry",
+		"a broken URL":                   "sqlserver://sa:C4n4ry%zz@host?database=x",
+		"an unfinished brace":            "Driver={x};Server=sql1;PWD={C4n4ry",
+		"SQLite without a file":          "sqlite: ",
+		"SQLite kept in memory":          "sqlite::memory:",
+		"a way of signing in for people": "Server=sql1;Authentication=Active Directory Interactive;Password=C4n4ry",
+		"an unknown way of signing in":   "Server=sql1;fedauth=C4n4ry",
+		"half of a service principal":    "Server=sql1;Authentication=Active Directory Service Principal;User ID=C4n4ry",
+		"a bad timeout":                  "Server=sql1;dial timeout=C4n4ry",
+		"a certificate not there":        "Server=sql1;encrypt=true;certificate=/nowhere/C4n4ry",
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := productdb.Open(t.Context(), productdb.Config{ConnectionString: secret.NewValue([]byte(text))})
