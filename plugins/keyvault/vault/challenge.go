@@ -20,10 +20,15 @@ var tenantForm = regexp.MustCompile(`^[0-9A-Za-z.-]{1,128},?$`)
 // checkChallenge refuses a challenge before the SDK reads it. The SDK panics on an
 // authority without a path, and takes any ending of our host for the vault's
 // resource: "net" would do. Ours must be what stands behind the vault's name.
-func checkChallenge(response *http.Response, host string) error {
+func checkChallenge(response *http.Response, host string, withToken bool) error {
 	header := response.Header.Get("WWW-Authenticate")
-	if header == "" || wantsClaims(response) {
-		return nil // no challenge to the SDK either, or one that is answered by what we know already
+	switch {
+	case header == "" && withToken:
+		return nil // a plain refusal of the token
+	case header == "":
+		return &challengeError{"is missing: the answer has no header WWW-Authenticate"}
+	case wantsClaims(response):
+		return nil // it is answered with what is known already
 	}
 	values := challengeValues(header)
 	resource := values["scope"]

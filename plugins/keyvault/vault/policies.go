@@ -86,7 +86,7 @@ func (p tryPolicy) Do(r *policy.Request) (*http.Response, error) {
 		p.accepted()
 	}
 	if response.StatusCode == http.StatusUnauthorized {
-		if err := checkChallenge(response, p.host); err != nil {
+		if err := checkChallenge(response, p.host, withToken); err != nil {
 			return nil, err
 		}
 	}
