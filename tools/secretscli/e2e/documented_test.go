@@ -21,7 +21,7 @@ func TestEverythingIsDocumented(t *testing.T) {
 	w := newWorld(t)
 	option := regexp.MustCompile(`(?m)^   (--[a-z-]+)`)
 	found := 0
-	for _, command := range []string{"", "set", "describe", "list", "delete", "name", "doctor",
+	for _, command := range []string{"", "set", "describe", "list", "delete", "name", "doctor", "key", "key status", "key rotate", "key retire",
 		"plugin", "plugin list", "plugin verify", "plugin lock", "plugin inspect", "plugin check"} {
 		if command != "" && !strings.Contains(page, "## "+command+"\n") {
 			t.Errorf("no section about %s", command)
