@@ -1,11 +1,15 @@
 package keyvault_test
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/identitymesh/identitymesh/plugins/keyvault/credential"
 	"github.com/identitymesh/identitymesh/plugins/keyvault/fakevault"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
@@ -85,7 +89,15 @@ func TestProblemsOfTheEnvironmentAreDiagnostics(t *testing.T) {
 func TestAWrongClientSecretIsToldInTheWordsOfEntra(t *testing.T) {
 	w := newWorld(t, setting{env: map[string]string{"AZURE_TENANT_ID": "{tenant}", "AZURE_CLIENT_ID": "{client}", "AZURE_CLIENT_SECRET": "wrong-" + canary}})
 	_, err := w.get(ref)
-	wantReason(t, err, fault.AuthFailed, "AADSTS7000215", string(ref))
+	f := wantReason(t, err, fault.AuthFailed, "AADSTS7000215", "the client secret is wrong", string(ref))
+	if strings.ContainsAny(f.Message, "\r\n\t") || strings.Contains(f.Message, "----") {
+		t.Errorf("the message is not one line: %q", f.Message)
+	}
+	var sdk *azidentity.AuthenticationFailedError
+	var ours *credential.Error
+	if !errors.As(err, &sdk) || !errors.As(err, &ours) {
+		t.Errorf("the chain lacks the error of the SDK or ours: %v", err)
+	}
 }
 
 func TestASignInServiceThatIsOutOfOrderMayRecover(t *testing.T) {

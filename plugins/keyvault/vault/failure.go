@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,12 +73,19 @@ func (f failure) because(reason fault.Reason, advice string, cause error) *fault
 		message += ": " + advice
 	}
 	if cause != nil {
-		message += ": " + cause.Error()
+		message += ": " + inOneLine(cause.Error())
 	}
 	if len(message) > contract.MaxTextBytes {
 		message = strings.ToValidUTF8(message[:contract.MaxTextBytes], "")
 	}
 	return &fault.Error{Reason: reason, Source: fault.SourceBackend, Message: message, Cause: cause, RequestID: f.progress.requestID}
+}
+
+// inOneLine makes a line of the SDK's pages of text, for logs, terminals and the
+// history of runs: the same words without its rules of dashes.
+func inOneLine(text string) string {
+	words := slices.DeleteFunc(strings.Fields(text), func(word string) bool { return len(word) > 2 && strings.Trim(word, "-") == "" })
+	return strings.Join(words, " ")
 }
 
 // see names the key to look at.
