@@ -9,41 +9,7 @@ import (
 	"github.com/identitymesh/identitymesh/plugins/keyvault/vault"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/secret"
-	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
-
-// Delete deletes every version, recoverably for as long as the vault keeps
-// deleted secrets. It waits for the vault to finish, as far as time and rights
-// allow, so that a Recover or Purge that follows finds the deleted secret.
-func (p *Provider) Delete(ctx context.Context, ref secret.Ref) error {
-	ctx, cancel, wait := p.patiently(ctx)
-	defer cancel()
-	target := targetOf(ref)
-	for {
-		err := p.vault.Delete(ctx, target)
-		p.identify(ctx)
-		state := vault.Transition(err)
-		if vault.Uncertain(err) && ctx.Err() == nil {
-			if deleted, e := p.vault.IsDeleted(ctx, target); e == nil && deleted {
-				err = nil
-			}
-		}
-		switch {
-		case err == nil:
-			p.log(ctx, "secret deleted from key vault", target)
-			_ = p.until(ctx, wait, func() bool {
-				deleted, err := p.vault.IsDeleted(ctx, target)
-				return deleted || err != nil
-			})
-			return nil
-		case state == "":
-			return p.deletedInstead(ctx, target, err)
-		}
-		if stop := wait.pause(ctx); stop != nil {
-			return p.gaveUp("delete", target, wait, stop, state, "delete it again in a minute", err)
-		}
-	}
-}
 
 // Recover brings a deleted secret back, and waits until it can be seen.
 func (p *Provider) Recover(ctx context.Context, ref secret.Ref) (secret.Metadata, error) {
@@ -80,7 +46,7 @@ func (p *Provider) Recover(ctx context.Context, ref secret.Ref) (secret.Metadata
 // everybody. Whoever may not look takes the vault's word.
 func (p *Provider) recovered(ctx context.Context, target vault.Target, current vault.Properties, wait *patience) (secret.Metadata, error) {
 	var last error
-	stop := p.until(ctx, wait, func() bool {
+	stop := wait.until(ctx, func() bool {
 		versions, err := p.vault.Versions(ctx, target)
 		if err == nil {
 			current = newest(versions)
@@ -128,7 +94,7 @@ func (p *Provider) Purge(ctx context.Context, ref secret.Ref) error {
 }
 
 func (p *Provider) purged(ctx context.Context, target vault.Target, wait *patience) error {
-	stop := p.until(ctx, wait, func() bool {
+	stop := wait.until(ctx, func() bool {
 		deleted, err := p.vault.IsDeleted(ctx, target)
 		return !deleted || err != nil
 	})
@@ -194,18 +160,4 @@ func (p *Provider) notDeleted(op string, target vault.Target, err, living error)
 	}
 	quote(f, err)
 	return f
-}
-
-// until asks again and again, until it is done or the wait is over.
-func (p *Provider) until(ctx context.Context, wait *patience, done func() bool) error {
-	for !done() {
-		if err := wait.pause(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p *Provider) log(ctx context.Context, what string, target vault.Target) {
-	p.logger.InfoContext(ctx, what, telemetry.KeyRef, string(target.Ref), telemetry.KeyName, target.Name)
 }

@@ -54,6 +54,16 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// until asks again and again, until it is done or the wait is over.
+func (w *patience) until(ctx context.Context, done func() bool) error {
+	for !done() {
+		if err := w.pause(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // patiently gives an operation the configured time, and beside it that of its
 // waits. Each request is bounded by the configured time anyway.
 func (p *Provider) patiently(ctx context.Context) (context.Context, context.CancelFunc, *patience) {

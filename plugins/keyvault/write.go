@@ -105,19 +105,20 @@ func (p *Provider) stamp() time.Time {
 // write makes the version, whatever the state of the name.
 func (p *Provider) write(ctx context.Context, target vault.Target, w vault.Write, wait *patience) (vault.Properties, error) {
 	const advice = "nothing was written, so set it again in a minute"
-	recovered := false
-	for {
+	for waited := false; ; waited = true {
 		written, err := p.send(ctx, target, w, wait)
-		state := vault.Transition(err)
+		state, recovering := vault.Transition(err), false
 		switch {
-		case err == nil && recovered:
+		case err == nil && waited:
 			return written, p.prevails(ctx, target, written, wait)
 		case fault.Is(err, fault.Deleted):
-			state = "deleted"
-			if err := p.recoverToSet(ctx, target, err); err != nil {
-				return vault.Properties{}, err
+			var refused error
+			if recovering, refused = p.recoverToSet(ctx, target, err); refused != nil {
+				return vault.Properties{}, refused
 			}
-			recovered = true
+			if state = "deleted"; recovering {
+				state = "being recovered"
+			}
 		case state == "":
 			return written, err
 		}
@@ -125,16 +126,16 @@ func (p *Provider) write(ctx context.Context, target vault.Target, w vault.Write
 			return vault.Properties{}, p.gaveUp("set", target, wait, stop, state, advice, err)
 		}
 		// A vault that takes a write while it recovers could end with the old value.
-		if err := p.appears(ctx, target, wait, recovered); err != nil {
+		if err := p.appears(ctx, target, wait, recovering); err != nil {
 			return vault.Properties{}, p.gaveUp("set", target, wait, err, "being recovered", advice, nil)
 		}
 	}
 }
 
-// appears waits until a secret that was recovered can be seen. Whoever may not
-// look goes on.
-func (p *Provider) appears(ctx context.Context, target vault.Target, wait *patience, recovered bool) error {
-	for recovered {
+// appears waits until a secret whose recovery the vault has begun can be seen.
+// Whoever may not look goes on.
+func (p *Provider) appears(ctx context.Context, target vault.Target, wait *patience, recovering bool) error {
+	for recovering {
 		_, _, err := p.vault.Get(ctx, target, "")
 		if !fault.Is(err, fault.NotFound) {
 			return nil
@@ -163,16 +164,16 @@ func (p *Provider) prevails(ctx context.Context, target vault.Target, written va
 }
 
 // recoverToSet asks the vault to bring back the deleted secret that holds the
-// name. When it refuses, the fault tells both.
-func (p *Provider) recoverToSet(ctx context.Context, target vault.Target, held error) error {
+// name, and reports whether it has begun. When it refuses, the fault tells both.
+func (p *Provider) recoverToSet(ctx context.Context, target vault.Target, held error) (bool, error) {
 	_, err := p.vault.Recover(ctx, target)
 	switch {
 	case err == nil:
 		p.logger.InfoContext(ctx, "deleted secret holds the name in key vault and is being recovered",
 			telemetry.KeyRef, string(target.Ref), telemetry.KeyName, target.Name)
-		return nil
+		return true, nil
 	case vault.Transition(err) != "", fault.Is(err, fault.NotFound), vault.Uncertain(err) && ctx.Err() == nil:
-		return nil // in the vault's good time, by somebody else, or perhaps: setting will tell
+		return false, nil // in the vault's good time, by somebody else, or perhaps: setting will tell
 	}
 	f := &fault.Error{Reason: fault.Of(err), Source: fault.SourceBackend, Cause: err}
 	if f.Reason == fault.AccessDenied {
@@ -182,5 +183,5 @@ func (p *Provider) recoverToSet(ctx context.Context, target vault.Target, held e
 		"whoever may recover it runs %q, then set it again", p.where(target), p.command("recover", target))
 	quote(f, err)
 	f.Message = cut(f.Message + "; on setting it the vault had said: " + said(held))
-	return f
+	return false, f
 }
