@@ -14,33 +14,51 @@ import (
 	"github.com/identitymesh/identitymesh/build/workspace"
 )
 
-// UnderWine returns the arguments of go test that choose what runs under Wine: the
-// packages of the sdk that meet the system, and all that costs nothing. Left out is
-// what takes long and judges what no system does differently, answers above all.
-func UnderWine() []string {
-	skip := "-skip=" + strings.Join([]string{
-		"^TestLieNeverReachesTheCallerAndCountsAgainstThePlugin$/^[^h]", // the huge ones run
-		"^TestPluginThatCannotStartIsAStateWithACause$/^(another|boastful|huge|in-the|many|nonsense|other|without|wrong-name)",
-		"^TestWhatIsOddAndNoLieDoesNotCount$", "^TestTwoMajorsOfTheContract$",
-		"^TestFrozenPluginIsReplacedSoonAfterACallerGaveUp$", // TestFrozenPluginIsReplaced runs
-	}, "|")
-	return []string{skip,
-		"./appsettings", "./boot", "./buildinfo", "./configschema", "./contract/...", "./diag", "./fault/...", "./host/...", "./internal/...",
-		"./naming", "./pluginmain", "./productdb", "./provider", "./secret", "./telemetry", "./template/...", // with its conformance
+// UnderWine returns what runs under Wine, module by module: the packages that meet
+// the system, and all that costs nothing. Left out is what takes long and judges
+// what no system does differently, answers above all.
+func UnderWine(w workspace.Workspace) []wine.Run {
+	var out []wine.Run
+	for _, m := range []struct {
+		module         string
+		packages, skip []string
+	}{
+		{"sdk", []string{
+			"./appsettings", "./boot", "./buildinfo", "./configschema", "./contract/...", "./diag", "./fault/...", "./host/...", "./internal/...",
+			"./naming", "./pluginmain", "./productdb", "./provider", "./secret", "./telemetry", "./template/...", // with its conformance
+		}, []string{
+			"^TestLieNeverReachesTheCallerAndCountsAgainstThePlugin$/^[^h]", // the huge ones run
+			"^TestPluginThatCannotStartIsAStateWithACause$/^(another|boastful|huge|in-the|many|nonsense|other|without|wrong-name)",
+			"^TestWhatIsOddAndNoLieDoesNotCount$", "^TestTwoMajorsOfTheContract$",
+			"^TestFrozenPluginIsReplacedSoonAfterACallerGaveUp$", // TestFrozenPluginIsReplaced runs
+		}},
+		{"engine", []string{"./..."}, nil},
+		{"plugins/dpapi", []string{"./..."}, nil},
+		{"plugins/keyvault", []string{"./..."}, nil},
+		{"adminapi", []string{"./..."}, nil},
+		{"tools/secretscli", []string{"./..."}, nil},
+	} {
+		args := m.packages
+		if len(m.skip) > 0 {
+			args = append([]string{"-skip=" + strings.Join(m.skip, "|")}, args...)
+		}
+		out = append(out, wine.Run{Dir: filepath.Join(w.Root, filepath.FromSlash(m.module)), Args: args})
 	}
+	return out
 }
 
-// WindowsTests returns a run of the sdk's tests on Windows, as far as Wine is that.
+// WindowsTests returns a run of the tests on Windows, as far as Wine is that.
 // Without Wine they are skipped, and fail where CI=true.
 func WindowsTests(w workspace.Workspace, timeout string) Tests {
 	return func(ctx context.Context, out io.Writer) (gotest.Report, error) {
 		fmt.Fprintln(out, "== tests of the Windows build, under Wine")
+		runs := UnderWine(w)
+		for i := range runs {
+			// Each process of Wine has to wait for its one server.
+			runs[i].Args = append([]string{"-json", "-count=1", "-p=2", "-parallel=10", "-timeout=" + timeout}, runs[i].Args...)
+		}
 		report, err := counted(out, func(stdout io.Writer) error {
-			return wine.Test(ctx, wine.Config{
-				Workspace: w, Dir: filepath.Join(w.Root, "sdk"), Stdout: stdout, Stderr: out,
-				// Each process of Wine has to wait for its one server.
-				Args: append([]string{"-json", "-count=1", "-p=2", "-parallel=10", "-timeout=" + timeout}, UnderWine()...),
-			})
+			return wine.Test(ctx, wine.Config{Workspace: w, Runs: runs, Stdout: stdout, Stderr: out})
 		})
 		for i := range report.Skips {
 			report.Skips[i].Test = "windows: " + report.Skips[i].Test

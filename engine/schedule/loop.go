@@ -30,8 +30,9 @@ type Config struct {
 	Stopping error
 }
 
-// StopLimit is how long runs may take to write that they were interrupted.
-const StopLimit = 10 * time.Second
+// StopLimit is how long runs may take to write that they were interrupted. What else
+// there is to end must find time before service managers lose patience, at 10 s.
+const StopLimit = 6 * time.Second
 
 // Offline is how long an instance may be silent before it counts as gone.
 const Offline = 3 * time.Minute

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/identitymesh/identitymesh/engine/service"
 	"github.com/identitymesh/identitymesh/sdk/boot"
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 )
@@ -27,7 +28,7 @@ func main() {
 }
 
 func app() *cli.App {
-	config := &cli.StringFlag{Name: "config", Usage: "appsettings.json to read `FILE` (default: the one beside this program)"}
+	config := service.ConfigFlag()
 	onUsage := func(_ *cli.Context, err error, _ bool) error { return &boot.UsageError{Err: err} }
 	noArguments := func(c *cli.Context) error {
 		if c.Args().Present() {
@@ -50,9 +51,9 @@ func app() *cli.App {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			return serve(c.Context, configFile(c))
+			return service.Foreground(c.Context, program(), service.ConfigFile(c))
 		},
-		Commands: []*cli.Command{{
+		Commands: []*cli.Command{service.Command(program()), {
 			Name:            "token",
 			Usage:           "manage the administrator's token",
 			HideHelpCommand: true,
@@ -71,19 +72,19 @@ func app() *cli.App {
 					if err := noArguments(c); err != nil {
 						return err
 					}
-					return resetToken(c.Context, configFile(c))
+					return resetToken(c.Context, service.ConfigFile(c))
 				},
 			}},
 		}},
 	}
 }
 
-// configFile returns --config, which may stand before or after a command.
-func configFile(c *cli.Context) string {
-	for _, context := range c.Lineage() {
-		if context.IsSet("config") {
-			return context.String("config")
-		}
+// program is what becomes a service.
+func program() service.Program {
+	return service.Program{
+		Name: "IdentityMeshAdmin", DisplayName: "IdentityMesh Admin API", Unit: "identitymesh-adminapi",
+		Description: "Serves the Admin API, where operators manage connectors, secrets, schedules and runs.",
+		Page:        "https://github.com/identitymesh/identitymesh/blob/main/docs/admin-api.md",
+		Serve:       serve,
 	}
-	return ""
 }

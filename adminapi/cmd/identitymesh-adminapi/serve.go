@@ -19,6 +19,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/web"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/schedule"
+	"github.com/identitymesh/identitymesh/engine/service"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/boot"
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
@@ -27,8 +28,9 @@ import (
 )
 
 const (
-	// stopLimit is how long requests under way may take when the program stops.
-	stopLimit = 7 * time.Second
+	// stopLimit is how long requests under way may take when the program stops, and
+	// leaves time for the rest of the end; see service.StopLimit.
+	stopLimit = 6 * time.Second
 	// testWait is how long a test of a connector waits for the engine; answers
 	// must be allowed to take longer.
 	testWait = 30 * time.Second
@@ -42,10 +44,9 @@ const (
 	maxHeaderBytes = 32 << 10
 )
 
-func start(ctx context.Context, configFile string, quiet bool) (*boot.Program, *store.Store, error) {
-	program, err := boot.Start(ctx, boot.Config{
-		Service: "identitymesh-adminapi", Build: buildinfo.Read(version), ConfigFile: configFile, Environ: os.Environ(), Logs: os.Stderr, Quiet: quiet,
-	})
+func start(ctx context.Context, c boot.Config) (*boot.Program, *store.Store, error) {
+	c.Service, c.Build, c.Environ, c.Logs = "identitymesh-adminapi", buildinfo.Read(version), os.Environ(), os.Stderr
+	program, err := boot.Start(ctx, c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,8 +62,8 @@ func start(ctx context.Context, configFile string, quiet bool) (*boot.Program, *
 }
 
 // serve wires the Admin API's parts and serves until ctx ends.
-func serve(ctx context.Context, configFile string) error {
-	program, db, err := start(ctx, configFile, false)
+func serve(ctx context.Context, session service.Session) error {
+	program, db, err := start(ctx, boot.Config{ConfigFile: session.ConfigFile, Stays: true, Files: session.Files, Events: session.Events})
 	if err != nil {
 		return err
 	}
@@ -128,6 +129,7 @@ func serve(ctx context.Context, configFile string) error {
 	defer leave()
 
 	fmt.Printf("identitymesh-adminapi listening on http://%s\n%s\n", listener.Addr(), signIn)
+	session.Ready()
 	return until(ctx, server, listener, logger)
 }
 
@@ -168,7 +170,7 @@ func prepare(ctx context.Context, tokens authn.Tokens, logger *slog.Logger) (str
 }
 
 func resetToken(ctx context.Context, configFile string) error {
-	program, db, err := start(ctx, configFile, true)
+	program, db, err := start(ctx, boot.Config{ConfigFile: configFile, Quiet: true})
 	if err != nil {
 		return err
 	}

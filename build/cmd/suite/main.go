@@ -43,7 +43,8 @@ func main() {
 				&cli.DurationFlag{Name: "limit", Value: 75 * time.Minute, Usage: "end the whole run after this time"},
 				&cli.DurationFlag{Name: "package-limit", Value: 25 * time.Minute, Usage: "end a package's tests after this time"},
 			}},
-			{Name: "wine", Usage: "run tests of the sdk's Windows build under Wine", ArgsUsage: "-- [flags of go test] [packages below sdk]", Action: windows, Flags: []cli.Flag{
+			{Name: "wine", Usage: "run tests of the Windows build under Wine", ArgsUsage: "-- [flags of go test] [packages of the module]", Action: windows, Flags: []cli.Flag{
+				&cli.StringFlag{Name: "module", Value: "sdk", Usage: "folder of the module whose packages are named"},
 				&cli.StringFlag{Name: "prefix", Usage: "folder of a Wine prefix to make or use, and keep"},
 			}},
 			{Name: "generate", Usage: "make the Go code of the proto files", Action: generate},
@@ -103,13 +104,11 @@ func windows(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	args := c.Args().Slice()
-	if len(args) == 0 {
-		args = suite.UnderWine()
+	runs := suite.UnderWine(w)
+	if c.Args().Present() {
+		runs = []wine.Run{{Dir: filepath.Join(w.Root, filepath.FromSlash(c.String("module"))), Args: c.Args().Slice()}}
 	}
-	return wine.Test(c.Context, wine.Config{
-		Workspace: w, Dir: filepath.Join(w.Root, "sdk"), Prefix: c.String("prefix"), Args: args, Stdout: os.Stdout, Stderr: os.Stderr,
-	})
+	return wine.Test(c.Context, wine.Config{Workspace: w, Runs: runs, Prefix: c.String("prefix"), Stdout: os.Stdout, Stderr: os.Stderr})
 }
 
 func setVersion(c *cli.Context) error {

@@ -24,15 +24,21 @@ import (
 // Config says which tests to run.
 type Config struct {
 	Workspace workspace.Workspace
-	// Dir is the folder of the module that is tested.
-	Dir string
-	// Args follow "go test": flags and packages.
-	Args []string
+	// Runs are done one after the other, all of them whatever fails.
+	Runs []Run
 	// Prefix is the folder of a Wine prefix that is made when it is not there and
 	// stays. When empty, one is made in a temporary folder, and removed in the end.
 	Prefix string
 	// Stdout and Stderr receive what go test writes.
 	Stdout, Stderr io.Writer
+}
+
+// Run is one call of go test.
+type Run struct {
+	// Dir is the folder of the module that is tested.
+	Dir string
+	// Args follow "go test": flags and packages.
+	Args []string
 }
 
 // MissingError is a machine that cannot run Wine, or has none.
@@ -90,9 +96,13 @@ func Test(ctx context.Context, c Config) (err error) {
 		// Programs that tests build need it too.
 		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay),
 	)
-	args := append([]string{"go", "test", "-exec=" + filepath.Join(work, "run")}, c.Args...)
-	_, err = command.Run(ctx, command.Spec{Dir: c.Dir, Env: env, Stdout: c.Stdout, Stderr: c.Stderr, Args: args})
-	return err
+	var problems []error
+	for _, r := range c.Runs {
+		args := append([]string{"go", "test", "-exec=" + filepath.Join(work, "run")}, r.Args...)
+		_, err := command.Run(ctx, command.Spec{Dir: r.Dir, Env: env, Stdout: c.Stdout, Stderr: c.Stderr, Args: args})
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
 }
 
 // buildTools builds command run into the folder, and command go into one below it

@@ -74,7 +74,7 @@ func TestTestsRunUnderWine(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	err = wine.Test(t.Context(), wine.Config{Workspace: w, Dir: dir, Args: []string{"-v", "-count=1", "."}, Stdout: &out, Stderr: &out})
+	err = wine.Test(t.Context(), wine.Config{Workspace: w, Runs: []wine.Run{{Dir: dir, Args: []string{"-v", "-count=1", "."}}}, Stdout: &out, Stderr: &out})
 	var missing *wine.MissingError
 	if errors.As(err, &missing) && os.Getenv("CI") != "true" {
 		t.Skip(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/identitymesh/identitymesh/engine/service"
 	"github.com/identitymesh/identitymesh/sdk/boot"
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 )
@@ -32,9 +33,8 @@ func app() *cli.App {
 		Version: buildinfo.Read(version).String(),
 		Description: "Runs until it is interrupted. Connectors, schedules and runs are managed through the Admin API;\n" +
 			"both read the same appsettings.json and meet in the product database.",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "config", Usage: "appsettings.json to read `FILE` (default: the one beside this program)"},
-		},
+		Flags:           []cli.Flag{service.ConfigFlag()},
+		Commands:        []*cli.Command{service.Command(program())},
 		HideHelpCommand: true,
 		ArgsUsage:       " ",
 		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return &boot.UsageError{Err: err} },
@@ -43,7 +43,17 @@ func app() *cli.App {
 			if c.Args().Present() {
 				return &boot.UsageError{Err: fmt.Errorf("unexpected argument %q", c.Args().First())}
 			}
-			return serve(c.Context, c.String("config"))
+			return service.Foreground(c.Context, program(), service.ConfigFile(c))
 		},
+	}
+}
+
+// program is what becomes a service.
+func program() service.Program {
+	return service.Program{
+		Name: "IdentityMeshEngine", DisplayName: "IdentityMesh Engine", Unit: "identitymesh-engine",
+		Description: "Imports identities from connected systems, when they are due or asked for.",
+		Page:        "https://github.com/identitymesh/identitymesh/blob/main/docs/engine.md",
+		Serve:       serve,
 	}
 }

@@ -52,7 +52,7 @@ func TestTheExitCodeTellsAWrongCommandLineFromAFailedStart(t *testing.T) {
 		"an argument":                     {[]string{"now"}, 2, []string{`unexpected argument "now"`, "--help"}},
 		"a configuration that is missing": {[]string{"--config", filepath.Join(folder, "none.json")}, 1, []string{"none.json"}},
 		"every problem of a bad one":      {[]string{"--config", broken}, 1, []string{"Engine:PollInterval", "Logging:Level", "broken.json, line 1"}},
-		"a data folder that is a file":    {[]string{"--config", occupied}, 1, []string{"product database", "IdentityMesh:DataFolder"}},
+		"a data folder that is a file":    {[]string{"--config", occupied}, 1, []string{"broken.json is a file", "IdentityMesh:DataFolder"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, code := run(c.arguments...)

@@ -18,6 +18,7 @@ import (
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/run"
 	"github.com/identitymesh/identitymesh/engine/schedule"
+	"github.com/identitymesh/identitymesh/engine/service"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/boot"
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
@@ -38,12 +39,13 @@ const (
 )
 
 // serve wires the engine's parts and runs them until ctx ends.
-func serve(ctx context.Context, configFile string) error {
+func serve(ctx context.Context, session service.Session) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 	program, err := boot.Start(ctx, boot.Config{
-		Service: "identitymesh-engine", Build: buildinfo.Read(version), ConfigFile: configFile, Environ: os.Environ(), Logs: os.Stderr,
+		Service: "identitymesh-engine", Build: buildinfo.Read(version), ConfigFile: session.ConfigFile, Environ: os.Environ(), Logs: os.Stderr,
+		Stays: true, Files: session.Files, Events: session.Events,
 	})
 	if err != nil {
 		return err
@@ -108,6 +110,7 @@ func serve(ctx context.Context, configFile string) error {
 	}()
 
 	fmt.Printf("identitymesh-engine is running: instance %s, database %s, secrets in %s\n", self.Name, db.Target(), program.Choice.Provider)
+	session.Ready()
 	err = loop.Work(ctx)
 	logger.Info("stopped")
 	return err
@@ -128,9 +131,6 @@ func leave(ctx context.Context, db *store.Store, self store.Instance, logger *sl
 // name, in which case makes no difference. The lock goes away with the process,
 // however that ends.
 func alone(dataFolder, instance string) (unlock func(), err error) {
-	if err := os.MkdirAll(dataFolder, 0o700); err != nil {
-		return nil, fmt.Errorf("make the data folder: %w", err)
-	}
 	lock := flock.New(filepath.Join(dataFolder, "engine-"+strings.ToLower(instance)+".lock"))
 	ok, err := lock.TryLock()
 	if err != nil {

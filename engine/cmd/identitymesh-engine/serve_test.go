@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/identitymesh/identitymesh/engine/service"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/host/launch"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
@@ -68,7 +69,8 @@ func start(t *testing.T) started {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	s := started{db: db, data: data, file: file, stop: cancel, left: make(chan error, 1)}
-	go func() { s.left <- serve(ctx, file) }()
+	session := service.Session{ConfigFile: file, Ready: func() {}}
+	go func() { s.left <- serve(ctx, session) }()
 	for end := time.Now().Add(20 * time.Second); len(s.instances(t)) == 0; time.Sleep(20 * time.Millisecond) {
 		select {
 		case err := <-s.left:
