@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,7 +28,11 @@ func checkChallenge(response *http.Response, host string, withToken bool) error 
 		return nil // a plain refusal of the token
 	case header == "":
 		return &challengeError{"is missing: the answer has no header WWW-Authenticate"}
-	case wantsClaims(response):
+	}
+	if claims := claimsOf(response); claims != "" {
+		if _, err := base64.StdEncoding.DecodeString(claims); err != nil {
+			return &challengeError{"wants claims that cannot be read"}
+		}
 		return nil // it is answered with what is known already
 	}
 	values := challengeValues(header)
@@ -62,10 +67,10 @@ var (
 	parameterForm = regexp.MustCompile(`(\w+)="([^"]*)"`)
 )
 
-// wantsClaims reports whether the vault wants another token of the kind it was
-// shown, as it does when an access policy of the tenant has changed. The SDK takes
-// nothing but the claims from such a challenge.
-func wantsClaims(response *http.Response) bool {
+// claimsOf returns the claims of a challenge of a vault that wants another token of
+// the kind it was shown, as it does when an access policy of the tenant has changed.
+// The SDK takes nothing but these from such a challenge.
+func claimsOf(response *http.Response) (claims string) {
 	for _, header := range response.Header.Values("WWW-Authenticate") {
 		for _, challenge := range challengeForm.FindAllStringSubmatch(header, -1) {
 			values := map[string]string{}
@@ -73,11 +78,11 @@ func wantsClaims(response *http.Response) bool {
 				values[pair[1]] = pair[2]
 			}
 			if challenge[1] == "Bearer" && values["error"] == "insufficient_claims" && values["claims"] != "" {
-				return true
+				claims = values["claims"]
 			}
 		}
 	}
-	return false
+	return claims
 }
 
 // challengeValues reads a challenge exactly as the SDK does, so that what we

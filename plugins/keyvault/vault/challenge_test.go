@@ -45,7 +45,7 @@ func TestAChallengeThatIsNotTheVaultsGetsNoToken(t *testing.T) {
 		"no challenge at all":                   {``, "WWW-Authenticate"},
 		"a challenge beyond reading":            {`Bearer ` + tenantAddress + `, resource="https://` + strings.Repeat("x", 60_000) + `"`, "xxx..."},
 		"claims of a scheme that is not ours":   {`Other error="insufficient_claims", claims="e30="`, "no resource"},
-		"claims that cannot be read":            {`Bearer error="insufficient_claims", claims="?"`, "claims"},
+		"claims that cannot be read":            {`Bearer error="insufficient_claims", claims="?"`, "claims that cannot be read"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -49,7 +49,7 @@ func (f failure) fault(err error) *fault.Error {
 		return f.panicked()
 	case errors.As(err, &foreign):
 		return f.because(fault.Unavailable, "the vault's answer points to another server", err)
-	case errors.As(err, &challenge), f.ctxErr == nil && f.progress.tokenErr == nil && status == http.StatusUnauthorized && !isNetwork(err):
+	case errors.As(err, &challenge):
 		return see("VaultUri", f.because(fault.AuthFailed, "the vault's authentication challenge was refused, and no token was sent: check that "+
 			"VaultUri is the vault's own public name and that no proxy answers in its place", err))
 	case f.ctxErr != nil:

@@ -34,7 +34,7 @@ func (c *Client) retryOptions(ctx context.Context, op operation, t *trail) polic
 			if !t.read().sent {
 				mayRepeat = repeatRead // so far the vault was only asked who we must be
 			}
-			if !mayRepeat(response, err) {
+			if try > maxRetries || !mayRepeat(response, err) {
 				return false
 			}
 			wait := retryAfter(response)
