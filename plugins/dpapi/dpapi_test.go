@@ -145,6 +145,39 @@ func TestListingIsCompleteOnItsLastPageOnly(t *testing.T) {
 	}
 }
 
+func TestAPageOfTheLargestTagsFitsIntoAMessage(t *testing.T) {
+	s := openStore(t, t.TempDir(), "")
+	tags := map[string]string{}
+	for i := range 50 {
+		tags[fmt.Sprintf("%03d%s", i, strings.Repeat("k", 509))] = strings.Repeat("<", 512)
+	}
+	const all = 100 // 5 MiB of tags
+	for i := range all {
+		if _, err := s.Set(t.Context(), provider.SetRequest{Ref: secret.Ref(fmt.Sprint("secret://", i)), Tags: tags}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen, pages := map[secret.Ref]bool{}, 0
+	for token := ""; ; pages++ {
+		page, err := s.List(t.Context(), provider.ListRequest{Size: provider.MaxPageSize, Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range page.Items {
+			if !maps.Equal(m.Tags, tags) {
+				t.Fatalf("%s lost tags", m.Ref)
+			}
+			seen[m.Ref] = true
+		}
+		if token = page.Next; token == "" {
+			break
+		}
+	}
+	if len(seen) != all || pages < 2 {
+		t.Errorf("%d secrets in %d pages", len(seen), pages+1)
+	}
+}
+
 func TestASecretSurvivesARestart(t *testing.T) {
 	folder := t.TempDir()
 	version := openStore(t, folder, "").set(ref, "v").Version
