@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/identitymesh/identitymesh/plugins/keyvault/vault"
+	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
@@ -15,23 +16,20 @@ func (p *Provider) Delete(ctx context.Context, ref secret.Ref) error {
 	ctx, cancel, wait := p.patiently(ctx)
 	defer cancel()
 	target := targetOf(ref)
-	for {
+	for tries := 1; ; {
 		err := p.vault.Delete(ctx, target)
 		p.identify(ctx)
-		state := vault.Transition(err)
-		if vault.Uncertain(err) && ctx.Err() == nil {
-			if deleted, e := p.vault.IsDeleted(ctx, target); e == nil && deleted {
-				err = nil
-			}
-		}
+		state, inDoubt := vault.Transition(err), vault.Uncertain(err)
 		switch {
-		case err == nil:
+		case err == nil, tries > 1 && fault.Is(err, fault.NotFound):
 			p.log(ctx, "secret deleted from key vault", target)
 			_ = wait.until(ctx, func() bool {
 				deleted, err := p.vault.IsDeleted(ctx, target)
 				return deleted || err != nil
 			})
 			return nil
+		case inDoubt && tries < maxSends:
+			tries++
 		case state == "":
 			return p.deletedInstead(ctx, target, err)
 		}

@@ -16,23 +16,21 @@ func (p *Provider) Recover(ctx context.Context, ref secret.Ref) (secret.Metadata
 	ctx, cancel, wait := p.patiently(ctx)
 	defer cancel()
 	target := targetOf(ref)
-	tries, inDoubt := 0, false
-	for {
+	for tries := 1; ; {
 		current, err := p.vault.Recover(ctx, target)
 		p.identify(ctx)
-		state := vault.Transition(err)
+		state, inDoubt := vault.Transition(err), vault.Uncertain(err)
 		switch {
 		case err == nil:
 			return p.recovered(ctx, target, current, wait)
 		case fault.Is(err, fault.NotFound):
-			found, living := p.living(ctx, target, err)
-			if living == nil && inDoubt {
-				p.log(ctx, "deleted secret recovered in key vault", target)
-				return metadata(ref, found), nil
+			found, living := p.living(ctx, target)
+			if living == nil && tries > 1 {
+				return p.recovered(ctx, target, found, wait)
 			}
 			return secret.Metadata{}, p.notDeleted("recover", target, err, living)
-		case vault.Uncertain(err) && ctx.Err() == nil && tries < maxSends:
-			tries, inDoubt, state = tries+1, true, "perhaps deleted"
+		case inDoubt && tries < maxSends:
+			tries++
 		case state == "":
 			return secret.Metadata{}, err
 		}
@@ -67,28 +65,28 @@ func (p *Provider) Purge(ctx context.Context, ref secret.Ref) error {
 	ctx, cancel, wait := p.patiently(ctx)
 	defer cancel()
 	target := targetOf(ref)
-	for {
+	for tries := 1; ; {
 		err := p.vault.Purge(ctx, target)
 		p.identify(ctx)
-		state := vault.Transition(err)
-		if vault.Uncertain(err) && ctx.Err() == nil {
-			if deleted, e := p.vault.IsDeleted(ctx, target); e == nil && !deleted && p.isGone(ctx, target) {
-				err = nil
-			}
-		}
+		state, inDoubt := vault.Transition(err), vault.Uncertain(err)
 		switch {
 		case err == nil:
 			return p.purged(ctx, target, wait)
 		case fault.Is(err, fault.NotFound):
-			_, living := p.living(ctx, target, err)
+			_, living := p.living(ctx, target)
+			if tries > 1 && fault.Is(living, fault.NotFound) {
+				return p.purged(ctx, target, wait)
+			}
 			return p.notDeleted("purge", target, err, living)
 		case fault.Is(err, fault.AccessDenied):
 			return p.notPurged(ctx, target, err)
+		case inDoubt && tries < maxSends:
+			tries++
 		case state == "":
 			return err
 		}
 		if stop := wait.pause(ctx); stop != nil {
-			return p.gaveUp("purge", target, wait, stop, state, "it was not purged, so purge it again in a minute", err)
+			return p.gaveUp("purge", target, wait, stop, state, "purge it again in a minute if it is still there", err)
 		}
 	}
 }
@@ -110,7 +108,7 @@ func (p *Provider) purged(ctx context.Context, target vault.Target, wait *patien
 func (p *Provider) notPurged(ctx context.Context, target vault.Target, err error) error {
 	deleted, e := p.vault.Deleted(ctx, target)
 	if fault.Is(e, fault.NotFound) {
-		_, living := p.living(ctx, target, e)
+		_, living := p.living(ctx, target)
 		return p.notDeleted("purge", target, err, living)
 	}
 	if e != nil || !deleted.Protected {
@@ -127,37 +125,29 @@ func (p *Provider) notPurged(ctx context.Context, target vault.Target, err error
 	return f
 }
 
-// living returns the current version of a secret in use. When that cannot be told
-// for want of a right, the error is the one that stands.
-func (p *Provider) living(ctx context.Context, target vault.Target, stands error) (vault.Properties, error) {
+// living returns the current version of a secret in use.
+func (p *Provider) living(ctx context.Context, target vault.Target) (vault.Properties, error) {
 	versions, err := p.vault.Versions(ctx, target)
-	switch {
-	case err == nil:
-		return newest(versions), nil
-	case fault.Is(err, fault.AccessDenied):
-		return vault.Properties{}, stands
+	if err != nil {
+		return vault.Properties{}, err
 	}
-	return vault.Properties{}, err
-}
-
-func (p *Provider) isGone(ctx context.Context, target vault.Target) bool {
-	_, err := p.vault.Versions(ctx, target)
-	return fault.Is(err, fault.NotFound)
+	return newest(versions), nil
 }
 
 // notDeleted is the fault of an operation on a deleted secret that is not there;
 // living is nil when it is in use.
 func (p *Provider) notDeleted(op string, target vault.Target, err, living error) error {
-	if living != nil && !fault.Is(living, fault.NotFound) {
+	f := &fault.Error{Reason: fault.NotFound, Source: fault.SourceBackend, Cause: errors.Join(err, living)}
+	what := "the vault has no deleted secret of that name, nor one in use; if it was deleted a moment ago, try again in a minute"
+	switch {
+	case living == nil:
+		f.Reason, what = fault.AlreadyExists, "the secret is in use, not deleted, and was left as it is"
+	case fault.Is(living, fault.AccessDenied):
+		what = "the vault has no deleted secret of that name, and whether there is one in use takes the right to list"
+	case !fault.Is(living, fault.NotFound):
 		return living
 	}
-	f := &fault.Error{Reason: fault.NotFound, Source: fault.SourceBackend, Cause: errors.Join(err, living)}
-	f.Message = fmt.Sprintf("%s %s: the vault has no deleted secret of that name, nor one in use; "+
-		"if it was deleted a moment ago, try again in a minute", op, p.where(target))
-	if living == nil {
-		f.Reason = fault.AlreadyExists
-		f.Message = fmt.Sprintf("%s %s: the secret is in use, not deleted, and was left as it is", op, p.where(target))
-	}
+	f.Message = fmt.Sprintf("%s %s: %s", op, p.where(target), what)
 	quote(f, err)
 	return f
 }

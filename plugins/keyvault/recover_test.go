@@ -193,18 +193,33 @@ func TestAMissingRightIsNotTakenForPurgeProtection(t *testing.T) {
 }
 
 func TestAChangeWhoseAnswerWasLostIsLookedFor(t *testing.T) {
-	t.Run("a delete that was made", func(t *testing.T) {
+	for name, applied := range map[string]bool{"a delete that was made": true, "a delete that was not": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, setting{fake: fakevault.Config{Rules: fakevault.Rules{Deleting: slowly}}})
+			w.mustSet(ref, canary)
+			w.fake.Fail(lost("DELETE", applied))
+			w.mustDelete(ref)
+			_, err := w.get(ref)
+			wantReason(t, err, fault.Deleted)
+		})
+	}
+	t.Run("a delete that never is", func(t *testing.T) {
 		w := newWorld(t, setting{})
 		w.mustSet(ref, canary)
-		w.fake.Fail(lost("DELETE", true))
-		w.mustDelete(ref)
+		a := lost("DELETE", false)
+		a.Times = -1
+		w.fake.Fail(a)
+		wantReason(t, w.note(w.Delete(w.ctx(), ref)), fault.Unavailable, "may or may not", "504")
+		if n := w.asked("DELETE", "/secrets"); n != 3 || strings.Contains(w.logs.String(), "deleted from") {
+			t.Errorf("it was sent %d times, or is said to be deleted", n)
+		}
+		w.mustHold(ref, canary)
 	})
-	t.Run("a delete that was not", func(t *testing.T) {
+	t.Run("a delete, when no time is left", func(t *testing.T) {
 		w := newWorld(t, setting{})
 		w.mustSet(ref, canary)
 		w.fake.Fail(lost("DELETE", false))
-		wantReason(t, w.note(w.Delete(w.ctx(), ref)), fault.Unavailable, "may or may not", "504")
-		w.mustHold(ref, canary)
+		wantReason(t, w.note(w.Delete(within(t, 1300*time.Millisecond), ref)), fault.Unavailable, "may or may not", "504")
 	})
 	t.Run("a recovery that was begun", func(t *testing.T) {
 		w, m := deletedWorld(t, fakevault.Rules{Recovering: slowly, Settling: slowly})
@@ -228,25 +243,50 @@ func TestAChangeWhoseAnswerWasLostIsLookedFor(t *testing.T) {
 		w.fake.Fail(a)
 		_, err := w.recover(ref)
 		wantReason(t, err, fault.Unavailable, "may or may not", "504")
-		if n := w.asked("POST", "/deletedsecrets"); n != 4 {
+		if n := w.asked("POST", "/deletedsecrets"); n != 3 {
 			t.Errorf("it was sent %d times", n)
 		}
 	})
-	t.Run("a purge that was made", func(t *testing.T) {
+	for name, applied := range map[string]bool{"a purge that was made": true, "a purge that was not": false} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := deletedWorld(t, fakevault.Rules{})
+			w.fake.Fail(lost("DELETE", applied))
+			if err := w.purge(ref); err != nil {
+				t.Fatal(err)
+			}
+			_, err := w.get(ref)
+			wantReason(t, err, fault.NotFound)
+		})
+	}
+	t.Run("a purge that never is", func(t *testing.T) {
 		w, _ := deletedWorld(t, fakevault.Rules{})
-		w.fake.Fail(fakevault.Answer{Method: "DELETE", Path: "/deletedsecrets", Status: 504, Apply: true})
-		if err := w.purge(ref); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Run("a purge that was not", func(t *testing.T) {
-		w, _ := deletedWorld(t, fakevault.Rules{})
-		w.fake.Fail(fakevault.Answer{Method: "DELETE", Path: "/deletedsecrets", Status: 504})
+		a := lost("DELETE", false)
+		a.Times = -1
+		w.fake.Fail(a)
 		wantReason(t, w.purge(ref), fault.Unavailable, "may or may not", "504")
-		if strings.Contains(w.logs.String(), "purged from") {
-			t.Error("the log says that it was purged")
+		if n := w.asked("DELETE", "/deletedsecrets"); n != 3 || strings.Contains(w.logs.String(), "purged from") {
+			t.Errorf("it was sent %d times, or is said to be purged", n)
 		}
 	})
+	t.Run("a purge of what somebody recovered meanwhile", func(t *testing.T) {
+		w, _ := deletedWorld(t, fakevault.Rules{})
+		w.fake.Fail(lost("DELETE", false))
+		w.clock.asleep = func() { _, _ = w.Recover(w.ctx(), ref) }
+		wantReason(t, w.purge(ref), fault.AlreadyExists, "in use")
+	})
+}
+
+func TestWhatIsNotDeletedIsToldFromWhatCannotBeSeen(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.mustSet(ref, canary)
+	w.fake.Grant(w.fake.ClientID, fakevault.Recover, fakevault.Purge)
+	_, err := w.recover(ref)
+	wantReason(t, err, fault.NotFound, "takes the right to list")
+	wantReason(t, w.purge(ref), fault.NotFound, "takes the right to list")
+	w.fake.Grant(w.fake.ClientID, fakevault.Officer()...)
+	w.fake.Fail(fakevault.Answer{Method: "GET", Status: 503, Times: -1})
+	_, err = w.recover(ref)
+	wantReason(t, err, fault.Unavailable, "503")
 }
 
 func TestATransitionThatNeverEndsIsGivenUpAfterTwoMinutes(t *testing.T) {
@@ -257,7 +297,7 @@ func TestATransitionThatNeverEndsIsGivenUpAfterTwoMinutes(t *testing.T) {
 	}{
 		"a recovery":                {fakevault.Rules{Recovering: time.Hour}, func(w *world) error { _, err := w.recover(ref); return err }, []string{"recover", "being recovered", "describe it"}},
 		"a deletion, for a recover": {fakevault.Rules{Deleting: time.Hour}, func(w *world) error { _, err := w.recover(ref); return err }, []string{"recover", "being deleted", "recover it again"}},
-		"a deletion, for a purge":   {fakevault.Rules{Deleting: time.Hour}, func(w *world) error { return w.purge(ref) }, []string{"purge", "being deleted", "not purged"}},
+		"a deletion, for a purge":   {fakevault.Rules{Deleting: time.Hour}, func(w *world) error { return w.purge(ref) }, []string{"purge", "being deleted", "purge it again"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -72,8 +72,13 @@ func (p *Provider) patiently(ctx context.Context) (context.Context, context.Canc
 }
 
 // gaveUp is the fault of an operation that ended while the vault was still at
-// it. advice says what holds now and what to do; last is what the vault said.
+// it. advice says what holds now and what to do; last is what the vault said. It
+// is the fault when there is no state, that is when nothing was waited for but a
+// better moment.
 func (p *Provider) gaveUp(op string, target vault.Target, w *patience, stop error, state, advice string, last error) error {
+	if state == "" {
+		return last
+	}
 	f := &fault.Error{Reason: fault.Timeout, Source: fault.SourceBackend, Cause: errors.Join(stop, last)}
 	why := fmt.Sprintf("after %s of waiting", w.waited)
 	switch {
