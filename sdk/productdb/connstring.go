@@ -41,7 +41,6 @@ var entraWays = map[string]string{
 	"activedirectoryapplication":      azuread.ActiveDirectoryServicePrincipal,
 	"activedirectoryworkloadidentity": azuread.ActiveDirectoryWorkloadIdentity,
 	"activedirectoryenvironment":      azuread.ActiveDirectoryEnvironment,
-	"activedirectoryazcli":            azuread.ActiveDirectoryAzCli,
 }
 
 // server is a connection string that was understood.

@@ -167,15 +167,26 @@ func dpapi(s *appsettings.Settings, o Options, folder string) Choice {
 		"HostKeyWrappedBy":    s.Product.HostKeyWrappedBy,
 	})
 	c.Plugin.Config, c.Plugin.ConfigPath = secret.NewValue(config), "IdentityMesh"
-	c.Plugin.Environment = allowed(o.Environ, forEveryPlugin, forDPAPI)
+	lists := [][]string{forEveryPlugin, forDPAPI}
+	if asksForEntra(s.Product.SqlConnectionString) {
+		lists = append(lists, forEntra)
+	}
+	c.Plugin.Environment = allowed(o.Environ, lists...)
 	return c
+}
+
+// asksForEntra reports whether a connection string names one of the ways of
+// signing in with Entra, all of which are called Active Directory something.
+func asksForEntra(connection secret.Value) bool {
+	text := strings.ToLower(strings.ReplaceAll(string(connection.Reveal()), " ", ""))
+	return strings.Contains(text, "activedirectory")
 }
 
 func keyVault(s *appsettings.Settings, o Options, folder string) Choice {
 	c := Choice{Provider: AzureKeyVault, Shipped: true}
 	c.Plugin, c.Problem = shipped(folder, pluginKeyVault)
 	c.Plugin.Config, c.Plugin.ConfigPath = s.Secrets.KeyVault, "Secrets:KeyVault"
-	c.Plugin.Environment = allowed(o.Environ, forEveryPlugin, forKeyVault)
+	c.Plugin.Environment = allowed(o.Environ, forEveryPlugin, forEntra, forKeyVault)
 	return c
 }
 

@@ -149,6 +149,11 @@ func TestKeyVaultSeesWhatDecidesItsIdentityAndNothingElse(t *testing.T) {
 	if len(dpapi.Plugin.Environment) != 0 {
 		t.Errorf("DPAPI sees %v", dpapi.Plugin.Environment)
 	}
+	dpapi, _ = choose(t, `{"IdentityMesh":{"SqlConnectionString":"Server=s;Authentication=Active Directory Managed Identity"}}`, goodLock(),
+		"AZURE_CLIENT_ID=x", "IDENTITY_HEADER=x", "PATH=x")
+	if want := []string{"AZURE_CLIENT_ID=x", "IDENTITY_HEADER=x"}; !slices.Equal(dpapi.Plugin.Environment, want) {
+		t.Errorf("DPAPI on a SQL Server with Entra sees %v, want %v", dpapi.Plugin.Environment, want)
+	}
 }
 
 func TestLockFileThatCannotBeUsedIsAProblemOfThePlugin(t *testing.T) {

@@ -17,16 +17,19 @@ var (
 	}
 	forDPAPI = []string{
 		// Kerberos sign-in to SQL Server.
-		"KRB5_CONFIG", "KRB5CCNAME",
+		"KRB5_CONFIG", "KRB5CCNAME", "KRB5_KTNAME",
 		// Where the service manager puts the credential that wraps the host's key.
 		"CREDENTIALS_DIRECTORY",
 	}
-	forKeyVault = []string{
-		// Everything that DefaultAzureCredential reads.
+	// Everything that services sign in to Entra with: to a key vault, or to a SQL
+	// Server.
+	forEntra = []string{
 		"AZURE_*", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT", "IMDS_ENDPOINT",
 		"MSI_ENDPOINT", "MSI_SECRET", "DEFAULT_IDENTITY_CLIENT_ID",
 		// The way out of the network.
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+	}
+	forKeyVault = []string{
 		// The Azure CLI and PowerShell are found by PATH and keep their sessions in
 		// the home folder. The CLI has a variable of its own for authorities.
 		"REQUESTS_CA_BUNDLE", "PATH", "PATHEXT", "HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "ProgramFiles", "ProgramW6432",
