@@ -7,7 +7,11 @@
 
 # Built first and then run in place, so that a signal reaches the program itself.
 SUITE := go build -o bin/tools/ ./build/cmd/suite && exec bin/tools/suite
-DEMO  := go build -o bin/tools/ ./build/cmd/demo && exec bin/tools/demo
+DEMO  := go build -o bin/tools/ ./build/cmd/demo ./plugins/keyvault/fakevault/cmd/fakevault && exec bin/tools/demo
+
+# Who keeps the secrets of the demo: DPAPI, or AzureKeyVault for a cloud that is
+# played on this host (as root on Linux).
+PROVIDER ?= DPAPI
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,11 +19,11 @@ help: ## show this list
 build: ## build every program into bin/, and the lock file that pins the plugins
 	@$(SUITE) build
 
-up: build ## start everything with demo sources, and stay up until Ctrl-C; state lives in var/
-	@$(DEMO) up
+up: build ## start everything with demo sources, and stay up until Ctrl-C; state lives in var/; PROVIDER=AzureKeyVault for a played cloud
+	@$(DEMO) up --provider $(PROVIDER)
 
 smoke: build ## the demo on a temporary folder, with changes and failures, in under a minute
-	@$(DEMO) smoke
+	@$(DEMO) smoke --provider $(PROVIDER)
 
 test: ## run every check and every test; as root on Debian it installs what they need
 	@$(SUITE) test

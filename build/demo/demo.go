@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/build/demo/client"
+	"github.com/identitymesh/identitymesh/build/demo/cloud"
 	"github.com/identitymesh/identitymesh/build/demo/stack"
 )
 
@@ -37,6 +38,8 @@ type Config struct {
 	Listen, DirectoryListen string
 	// Password is set for the directory's account at both ends.
 	Password string
+	// Cloud holds the secrets; nil for this host's own store.
+	Cloud *cloud.Cloud
 	// Interval is the time between two runs of a new schedule.
 	Interval time.Duration
 	Now      func() time.Time
@@ -56,10 +59,14 @@ type Demo struct {
 // Start starts everything, sets it up and returns when the engine works. What an
 // earlier start left in the folder is continued.
 func Start(ctx context.Context, c Config) (*Demo, error) {
-	s, err := stack.Start(ctx, stack.Config{
+	parts := stack.Config{
 		Bin: c.Bin, Folder: c.Folder, Listen: c.Listen, DirectoryListen: c.DirectoryListen, DirectoryPassword: c.Password,
 		PollInterval: pollInterval, Now: c.Now, Logger: c.Logger,
-	})
+	}
+	if c.Cloud != nil {
+		parts.Secrets, parts.Environment = c.Cloud.Settings(), c.Cloud.Environment()
+	}
+	s, err := stack.Start(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +79,9 @@ func Start(ctx context.Context, c Config) (*Demo, error) {
 
 func (d *Demo) setUp(ctx context.Context, c Config) error {
 	c.Progress("sources     HR database with %d people; LDAP directory at %s with %d people", stack.People, d.Directory.Addr(), stack.People)
+	if c.Cloud != nil {
+		c.Progress("secrets     Azure Key Vault at %s, played by a fake that only the demo's processes find there", c.Cloud.URL())
+	}
 	c.Progress("Admin API   %s", d.URL())
 	if err := d.configure(ctx, c); err != nil {
 		return err

@@ -48,12 +48,13 @@ type demo struct {
 	family []process.Member
 }
 
-// up starts the demo and waits until it stays.
-func up(t *testing.T, folder string) *demo {
+// up starts the demo and waits until it stays. More arguments may start more
+// processes.
+func up(t *testing.T, folder string, more ...string) *demo {
 	t.Helper()
 	p, err := process.Start(process.Config{
 		Name: "the demo", Path: filepath.Join(bin, "demo"), Log: filepath.Join(t.TempDir(), "log"),
-		Args: []string{"up", "--bin", bin, "--folder", folder, "--listen", freeAddress(t), "--directory-listen", freeAddress(t)},
+		Args: append([]string{"up", "--bin", bin, "--folder", folder, "--listen", freeAddress(t), "--directory-listen", freeAddress(t)}, more...),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +66,7 @@ func up(t *testing.T, folder string) *demo {
 	}
 	d := &demo{Process: p}
 	// The demo, the two programs, and a plugin of each.
-	if d.family, err = process.Family(p.PID()); err != nil || len(d.family) != 5 {
+	if d.family, err = process.Family(p.PID()); err != nil || len(d.family) < 5 || len(more) == 0 && len(d.family) != 5 {
 		t.Fatalf("the processes are %v, %v", d.family, err)
 	}
 	return d

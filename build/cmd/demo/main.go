@@ -7,6 +7,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,9 +19,11 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/identitymesh/identitymesh/build/demo"
+	"github.com/identitymesh/identitymesh/build/demo/cloud"
 	"github.com/identitymesh/identitymesh/build/demo/smoke"
 	"github.com/identitymesh/identitymesh/build/demo/up"
 	"github.com/identitymesh/identitymesh/build/workspace"
+	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 )
 
 func main() {
@@ -28,18 +31,21 @@ func main() {
 	defer stop()
 	// Who asks a second time does not want to wait for an orderly end.
 	context.AfterFunc(ctx, stop)
-	bin := &cli.StringFlag{Name: "bin", Usage: "`FOLDER` of the programs (default: bin in the repository)"}
+	common := []cli.Flag{
+		&cli.StringFlag{Name: "bin", Usage: "`FOLDER` of the programs (default: bin in the repository)"},
+		&cli.StringFlag{Name: "provider", Usage: "`PROVIDER` of the secrets: DPAPI or AzureKeyVault", Value: catalog.DPAPI},
+		&cli.StringFlag{Name: "cloud-address", Value: "127.75.86.1", Usage: "loopback `ADDRESS` of the fake vault, for AzureKeyVault"},
+	}
 	app := &cli.App{
 		Name:  "demo",
 		Usage: "run IdentityMesh with demo sources",
 		Commands: []*cli.Command{
-			{Name: "up", Usage: "start everything and stay until interrupted", Action: runUp, Flags: []cli.Flag{
-				bin,
+			{Name: "up", Usage: "start everything and stay until interrupted", Action: runUp, Flags: append([]cli.Flag{
 				&cli.StringFlag{Name: "folder", Usage: "`FOLDER` for all state (default: var in the repository)"},
 				&cli.StringFlag{Name: "listen", Value: "127.0.0.1:5100", Usage: "`ADDRESS` of the Admin API"},
 				&cli.StringFlag{Name: "directory-listen", Value: "127.0.0.1:5389", Usage: "`ADDRESS` of the LDAP directory"},
-			}},
-			{Name: "smoke", Usage: "try everything on a temporary folder, with changes and failures", Action: runSmoke, Flags: []cli.Flag{bin}},
+			}, common...)},
+			{Name: "smoke", Usage: "try everything on a temporary folder, with changes and failures", Action: runSmoke, Flags: common},
 		},
 		HideHelpCommand: true,
 		ExitErrHandler:  func(*cli.Context, error) {}, // what follows decides
@@ -59,11 +65,15 @@ func runUp(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	secrets, stop, err := startCloud(c)
+	if err != nil {
+		return fmt.Errorf("up: %w", err)
+	}
 	err = up.Run(c.Context, up.Config{Out: os.Stdout, Demo: demo.Config{
-		Bin: bin, Folder: folder, Listen: c.String("listen"), DirectoryListen: c.String("directory-listen"),
+		Bin: bin, Folder: folder, Cloud: secrets, Listen: c.String("listen"), DirectoryListen: c.String("directory-listen"),
 		Password: rand.Text(), Interval: time.Minute, Now: time.Now, Logger: logger(),
 	}})
-	if err != nil {
+	if err := errors.Join(err, stop()); err != nil {
 		return fmt.Errorf("up: %w", err)
 	}
 	return nil
@@ -74,7 +84,37 @@ func runSmoke(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	return smoke.Run(c.Context, smoke.Config{Bin: bin, Out: os.Stdout, Now: time.Now, NewPassword: rand.Text})
+	secrets, stop, err := startCloud(c)
+	if err != nil {
+		return fmt.Errorf("smoke: FAILED: %w", err)
+	}
+	err = smoke.Run(c.Context, smoke.Config{Bin: bin, Cloud: secrets, Out: os.Stdout, Now: time.Now, NewPassword: rand.Text})
+	return errors.Join(err, stop())
+}
+
+// startCloud starts what the chosen provider of secrets needs, which is nothing
+// for this host's own store.
+func startCloud(c *cli.Context) (_ *cloud.Cloud, stop func() error, err error) {
+	switch provider := c.String("provider"); provider {
+	case catalog.DPAPI:
+		return nil, func() error { return nil }, nil
+	case catalog.AzureKeyVault:
+	default:
+		return nil, nil, fmt.Errorf("there is no provider %q: choose %s or %s", provider, catalog.DPAPI, catalog.AzureKeyVault)
+	}
+	if err := cloud.Enter(c.String("cloud-address")); err != nil {
+		return nil, nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	secrets, err := cloud.Start(c.Context, cloud.Config{
+		Program: filepath.Join(filepath.Dir(self), "fakevault"), Address: c.String("cloud-address")})
+	if err != nil {
+		return nil, nil, err
+	}
+	return secrets, secrets.Stop, nil
 }
 
 // inRepository returns the path, or the folder in the repository when it is empty.

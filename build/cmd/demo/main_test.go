@@ -45,7 +45,11 @@ func build(dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = command.Run(ctx, command.Spec{Args: []string{"go", "build", "-o", filepath.Join(dir, "demo"), "."}})
+	if _, err = command.Run(ctx, command.Spec{Args: []string{"go", "build", "-o", filepath.Join(dir, "demo"), "."}}); err != nil {
+		return err
+	}
+	_, err = command.Run(ctx, command.Spec{Dir: filepath.Join(w.Root, "plugins", "keyvault"), Env: []string{"GOWORK=off"},
+		Args: []string{"go", "build", "-o", filepath.Join(dir, "fakevault"), "./fakevault/cmd/fakevault"}})
 	return err
 }
 

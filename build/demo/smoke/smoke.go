@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/build/demo"
+	"github.com/identitymesh/identitymesh/build/demo/cloud"
 	"github.com/identitymesh/identitymesh/build/demo/process"
 	"github.com/identitymesh/identitymesh/build/demo/stack"
 )
@@ -28,6 +29,8 @@ const limit = 2 * time.Minute
 type Config struct {
 	// Bin is the folder of the programs.
 	Bin string
+	// Cloud holds the secrets; nil for this host's own store.
+	Cloud *cloud.Cloud
 	// Out gets the progress and, as its last line, the verdict when all is well.
 	Out io.Writer
 	Now func() time.Time
@@ -108,7 +111,7 @@ func (s *smoke) start(ctx context.Context) error {
 		return err
 	}
 	s.Demo, err = demo.Start(ctx, demo.Config{
-		Bin: s.Bin, Folder: s.folder, Listen: listen, DirectoryListen: "127.0.0.1:0", Password: s.newPassword(),
+		Bin: s.Bin, Folder: s.folder, Cloud: s.Cloud, Listen: listen, DirectoryListen: "127.0.0.1:0", Password: s.newPassword(),
 		// No run but those that are asked for may take place.
 		Interval: 24 * time.Hour,
 		Now:      s.Now, Logger: slog.New(slog.NewTextHandler(&s.said, nil)),

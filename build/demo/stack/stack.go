@@ -48,8 +48,12 @@ type Config struct {
 	PollInterval time.Duration
 	// DirectoryPassword is what the demo directory accepts.
 	DirectoryPassword string
-	Now               func() time.Time
-	Logger            *slog.Logger
+	// Secrets is the section Secrets of the programs' settings, nil for the default
+	// provider, and Environment are variables that they get for it.
+	Secrets     map[string]any
+	Environment []string
+	Now         func() time.Time
+	Logger      *slog.Logger
 }
 
 // Stack is the running product with its sources.
@@ -137,7 +141,7 @@ func (s *Stack) program(ctx context.Context, name string, ready func(context.Con
 	if runtime.GOOS == "windows" {
 		file += ".exe"
 	}
-	env := environment(os.Environ())
+	env := append(environment(os.Environ()), s.config.Environment...)
 	sockets, err := s.socketFolder()
 	if err != nil {
 		return nil, err
@@ -163,6 +167,11 @@ func (s *Stack) program(ctx context.Context, name string, ready func(context.Con
 func environment(all []string) []string {
 	return slices.DeleteFunc(all, func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
+		for _, identity := range []string{"AZURE_", "IDENTITY_", "MSI_"} {
+			if strings.HasPrefix(name, identity) {
+				return true
+			}
+		}
 		return strings.Contains(name, "__")
 	})
 }
@@ -179,6 +188,9 @@ func (s *Stack) writeSettings() error {
 		"IdentityMesh": map[string]any{"DataFolder": s.dataFolder()},
 		"AdminApi":     map[string]any{"Listen": s.config.Listen},
 		"Engine":       engine,
+	}
+	if s.config.Secrets != nil {
+		settings["Secrets"] = s.config.Secrets
 	}
 	data, err := json.MarshalIndent(settings, "", "  ")
 	if err != nil {

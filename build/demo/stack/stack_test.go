@@ -149,14 +149,32 @@ func TestATakenAddressIsNamedWithTheNextStep(t *testing.T) {
 // environment must not find the demo there.
 func TestSettingsInTheEnvironmentDoNotReachTheDemo(t *testing.T) {
 	t.Setenv("Secrets__Provider", "AzureKeyVault")
+	t.Setenv("AZURE_CLIENT_ID", "somebody's own")
 	t.Setenv("IDENTITYMESH_TEST_KEPT", "kept")
 	s := start(t, config(t, "env\n"+goodEngine))
 	if err := s.StartEngine(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	said, err := s.Engine.Output()
-	if err != nil || strings.Contains(string(said), "AzureKeyVault") || !strings.Contains(string(said), "IDENTITYMESH_TEST_KEPT=kept") {
+	if err != nil || strings.Contains(string(said), "AzureKeyVault") || strings.Contains(string(said), "somebody's own") || !strings.Contains(string(said), "IDENTITYMESH_TEST_KEPT=kept") {
 		t.Errorf("the engine's environment was %s, %v", said, err)
+	}
+}
+
+func TestTheProgramsGetTheSecretStoreThatTheDemoChose(t *testing.T) {
+	c := config(t, "env\n"+goodEngine)
+	c.Secrets = map[string]any{"Provider": "Other"}
+	c.Environment = []string{"AZURE_CLIENT_ID=the demo's"}
+	s := start(t, c)
+	if err := s.StartEngine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := s.Engine.Output(); err != nil || !strings.Contains(string(said), "AZURE_CLIENT_ID=the demo's") {
+		t.Errorf("the engine's environment was %s, %v", said, err)
+	}
+	settings, err := os.ReadFile(filepath.Join(c.Folder, "appsettings.json"))
+	if err != nil || !strings.Contains(string(settings), `"Provider": "Other"`) {
+		t.Errorf("the settings are %s, %v", settings, err)
 	}
 }
 
