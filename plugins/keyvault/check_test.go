@@ -98,4 +98,18 @@ func TestAHostSeesTheProviderThroughTheContract(t *testing.T) {
 	}
 	_, err = host.Describe(w.ctx(), ref)
 	wantReason(t, w.note(err), fault.Deleted)
+	if back, err := host.Recover(w.ctx(), ref); err != nil || back.Version != m.Version {
+		t.Errorf("recover: %+v, %v", back, err)
+	}
+	versions, err := host.ListVersions(w.ctx(), ref, provider.ListRequest{Size: 10})
+	if err != nil || len(versions.Items) != 1 || versions.Items[0].Version != m.Version {
+		t.Errorf("versions: %+v, %v", versions, err)
+	}
+	wantReason(t, w.note(host.Purge(w.ctx(), ref)), fault.AlreadyExists)
+	if err := host.Delete(w.ctx(), ref); err != nil {
+		t.Fatal(err)
+	}
+	if err := host.Purge(w.ctx(), ref); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -232,4 +233,29 @@ func TestASetIsOverWhenTheRecoveredValueIsSeenNoMore(t *testing.T) {
 		w.mustSet(ref, canary)
 		w.mustHold(ref, "later")
 	})
+}
+
+func TestWritersOfOneDeletedSecretAllWrite(t *testing.T) {
+	const writers = 6
+	w, _ := deletedWorld(t, fakevault.Rules{Recovering: 10 * time.Second, Settling: 5 * time.Second})
+	var group sync.WaitGroup
+	errs := make([]error, writers)
+	for i := range writers {
+		group.Go(func() {
+			_, errs[i] = w.Set(w.ctx(), provider.SetRequest{Ref: ref, Value: secret.NewValue(fmt.Append(nil, canary, i))})
+		})
+	}
+	group.Wait()
+	for i, err := range errs {
+		if w.note(err) != nil {
+			t.Errorf("writer %d: %v", i, err)
+		}
+	}
+	got, err := w.get(ref)
+	if err != nil || !strings.HasPrefix(string(got.Value.Reveal()), canary) {
+		t.Errorf("what is current is none of what was written: %v", err)
+	}
+	if n := len(w.versions(ref)); n != writers+1 {
+		t.Errorf("there are %d versions", n)
+	}
 }
