@@ -24,9 +24,10 @@ import (
 const (
 	program = "identitymesh-adminapi"
 	plugin  = "identitymesh-plugin-dpapi"
+	engine  = "identitymesh-engine"
 )
 
-// built is the folder with both programs and their lock file; missing says why
+// built is the folder with the programs and their lock file; missing says why
 // there is none.
 var built, missing string
 
@@ -49,7 +50,7 @@ func binary(name string) string {
 }
 
 func build(folder string) string {
-	for name, dir := range map[string]string{program: "../..", plugin: "../../../plugins/dpapi"} {
+	for name, dir := range map[string]string{program: "../..", plugin: "../../../plugins/dpapi", engine: "../../../engine"} {
 		if _, err := os.Stat(dir); err != nil {
 			return fmt.Sprintf("the sources of %s are not beside this module: %v", name, err)
 		}
@@ -81,6 +82,7 @@ func build(folder string) string {
 type installation struct {
 	t            *testing.T
 	data, config string
+	address      string // when it was chosen, by listenAt
 }
 
 func install(t *testing.T) *installation {

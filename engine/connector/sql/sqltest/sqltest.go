@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -78,8 +79,11 @@ type setup interface {
 // Start creates a server and returns when it answers. ctx bounds the start, not
 // the server's life; call [Server.Stop] in the end. The server is also ended by
 // the end of this process. It fails with a [*MissingError] when the engine is
-// not installed.
+// not installed, and on Windows, where it does not know how to.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
+	if runtime.GOOS == "windows" {
+		return nil, &MissingError{Program: "a server of " + string(cfg.Engine) + " that can be started on Windows", Package: "none"}
+	}
 	s := &Server{Engine: cfg.Engine, folder: cfg.Folder}
 	switch cfg.Engine {
 	case PostgreSQL:
