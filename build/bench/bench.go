@@ -74,6 +74,7 @@ func All() []Measurement {
 		{"plugin_start_many", PluginStartMany},
 		{"plugin_idle", PluginIdle},
 		{"host_get", HostGet},
+		{"dpapi", DPAPI},
 		{"ldap_import", LDAPImport},
 		{"delta_statements", DeltaStatements},
 		{"import_rss", ImportMemory},
