@@ -168,10 +168,13 @@ func tryWorld(t *testing.T, c setting) (*world, diag.List) {
 	w.Provider = p
 	t.Cleanup(func() {
 		_ = p.Close()
-		w.findNo(canary, base64.StdEncoding.EncodeToString([]byte(canary)), fake.ClientSecret)
+		w.findNo(canary, base64.StdEncoding.EncodeToString([]byte(canary)), fake.ClientSecret, tokenStart)
 	})
 	return w, problems
 }
+
+// tokenStart is how every access token of the fake begins.
+const tokenStart = "eyJhbGci"
 
 // watch is the process's one listener to the SDK's log; see credential.Listen.
 var watch *credential.Watch
