@@ -1,7 +1,8 @@
 // Package vault calls one Azure Key Vault through the Azure SDK and turns every
 // outcome into a typed fault. It stands between us and what the SDK does not
-// guard against: foreign hosts, redirects, blind repetition of writes, panics
-// and answers that are not what was asked for.
+// guard against: foreign hosts and challenges, redirects, blind repetition of
+// writes, panics, answers that are not what was asked for or have no end, and many
+// callers who begin at once or want the same.
 //
 // It speaks of names in the vault; mapping refs to names and values to text is
 // left to the provider. Start reading at [Client].
@@ -71,7 +72,7 @@ func New(c Config) (*Client, error) {
 	options := ClientOptions(c.HTTP, c.Tracer, c.Application)
 	options.APIVersion = c.APIVersion
 	options.PerCallPolicies = []policy.Policy{hostPolicy{c.Host}}
-	options.PerRetryPolicies = append(options.PerRetryPolicies, tryPolicy{host: c.Host, accepted: client.gate.pass})
+	options.PerRetryPolicies = append(options.PerRetryPolicies, newPacePolicy(), tryPolicy{host: c.Host, gate: &client.gate})
 	var err error
 	client.secrets, err = azsecrets.NewClient(c.URL, tracedCredential{c.Credential}, &azsecrets.ClientOptions{ClientOptions: options})
 	if err != nil {

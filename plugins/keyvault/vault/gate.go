@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // gate lets one call pass at a time until the vault has taken a token. The first
@@ -64,6 +65,18 @@ func (g *gate) pass() {
 		close(g.first.over)
 		g.first = nil
 	}
+}
+
+// passAfter opens the gate unless stop is called within d: then there is a token,
+// and what hangs is one call.
+func (g *gate) passAfter(d time.Duration) (stop func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.open {
+		return func() {}
+	}
+	timer := time.AfterFunc(d, g.pass)
+	return func() { timer.Stop() }
 }
 
 // leave ends a first call that entered. failed is nil when its failure, if any,

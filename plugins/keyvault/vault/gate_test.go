@@ -38,8 +38,12 @@ func TestAColdStartOfManyReadersAsksOnceForTheChallengeAndOnceForAToken(t *testi
 	for name, takes := range map[string]time.Duration{"a token at once": 0, "a token after a while": 2 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := &stub{getToken: func(context.Context) error { time.Sleep(takes); return nil }}
+				s := &stub{answer: slowly(time.Second, constant), getToken: func(context.Context) error { time.Sleep(takes); return nil }}
+				start := time.Now()
 				each(s.client(t, time.Minute), 50, t.Context(), served(t))
+				if took := time.Since(start); took != takes+2*time.Second {
+					t.Errorf("it took %s, want that of the first answer, and then of all others together", took)
+				}
 				if s.count(false) != 1 || len(s.tokens) != 1 || s.count(true) != 50 {
 					t.Errorf("%d challenges, %d tokens, %d reads", s.count(false), len(s.tokens), s.count(true))
 				}
@@ -123,12 +127,46 @@ func TestASignInThatHangsIsNamedByAllWhoWaitForIt(t *testing.T) {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
+		hasty, leave := context.WithTimeout(t.Context(), 4*time.Second)
+		defer leave()
+		time.AfterFunc(time.Second, func() {
+			_, err := c.Versions(hasty, target("hasty"))
+			wantFault(t, err, fault.Timeout, "secret://test/hasty", "getting an access token")
+			if took := time.Since(start); took > 4*time.Second {
+				t.Errorf("the hasty one waited for %s", took)
+			}
+		})
 		each(c, 50, ctx, func(i int, _ string, err error) {
 			wantFault(t, err, fault.Timeout, fmt.Sprint("secret://test/x", i, " "), "getting an access token")
 		})
 		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("it took %s", took)
 		}
+	})
+}
+
+func TestAFirstCallWhoseAnswerHangsHoldsUpOthersForSecondsOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{answer: func(r *http.Request) (*http.Response, error) {
+			if r.URL.Path == "/secrets/first/" {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return secretNamed(r, value), nil
+		}}
+		c := s.client(t, time.Minute)
+		var done sync.WaitGroup
+		done.Go(func() {
+			_, err := read(t.Context(), c, "first", "")
+			wantFault(t, err, fault.Timeout, "waiting for the vault's answer")
+		})
+		synctest.Wait()
+		start := time.Now()
+		each(c, 50, t.Context(), served(t))
+		if took := time.Since(start); took != 5*time.Second || s.count(false) != 1 || len(s.tokens) != 1 {
+			t.Errorf("%s, %d challenges, %d tokens", took, s.count(false), len(s.tokens))
+		}
+		done.Wait()
 	})
 }
 

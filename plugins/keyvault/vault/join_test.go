@@ -44,6 +44,7 @@ func TestReadersOfOneSecretShareTheRequestThatBeginsAfterAllOfThemAsked(t *testi
 		s := &stub{answer: slowly(time.Second, constant)}
 		c := s.warm(t, time.Minute)
 		var done sync.WaitGroup
+		start := time.Now()
 		for i := range 100 {
 			time.Sleep(time.Millisecond) // all within the second of the first
 			done.Go(func() {
@@ -53,8 +54,8 @@ func TestReadersOfOneSecretShareTheRequestThatBeginsAfterAllOfThemAsked(t *testi
 			})
 		}
 		done.Wait()
-		if n := s.count(true); n != 2 {
-			t.Errorf("%d requests for 100 readers, want that of the first and one for the others", n)
+		if n, took := s.count(true), time.Since(start); n != 2 || took > 2010*time.Millisecond {
+			t.Errorf("%s and %d requests for 100 readers, want that of the first and one for the others", took, n)
 		}
 		if _, err := read(t.Context(), c, "x", ""); err != nil || s.count(true) != 3 {
 			t.Errorf("a reader after all of them was served without a request: %v", err)

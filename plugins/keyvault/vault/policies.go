@@ -57,8 +57,7 @@ func (e *certificateError) NonRetriable() {}
 // the SDK and what the vault answers.
 type tryPolicy struct {
 	host string
-	// accepted is called when the vault took a token.
-	accepted func()
+	gate *gate
 }
 
 func (p tryPolicy) Do(r *policy.Request) (*http.Response, error) {
@@ -71,6 +70,9 @@ func (p tryPolicy) Do(r *policy.Request) (*http.Response, error) {
 		TLSHandshakeStart: func() { t.at(stepTLS) },
 		GotConn:           func(httptrace.GotConnInfo) { t.connected(withToken) },
 	})
+	if withToken {
+		defer p.gate.passAfter(patience)()
+	}
 	response, err := r.WithContext(ctx).Next()
 	if err != nil {
 		return nil, err
@@ -83,7 +85,7 @@ func (p tryPolicy) Do(r *policy.Request) (*http.Response, error) {
 	}
 	t.answered(response, outer, inner)
 	if withToken && response.StatusCode != http.StatusUnauthorized {
-		p.accepted()
+		p.gate.pass()
 	}
 	if response.StatusCode == http.StatusUnauthorized {
 		if err := checkChallenge(response, p.host, withToken); err != nil {
