@@ -37,6 +37,7 @@ func (f failure) fault(err error) *fault.Error {
 	var challenge *challengeError
 	var panicked *panicError
 	var large *tooLargeError
+	var pace *paceError
 	var ours *fault.Error
 	status := f.progress.status
 	switch {
@@ -54,6 +55,8 @@ func (f failure) fault(err error) *fault.Error {
 			"VaultUri is the vault's own public name and that no proxy answers in its place", err))
 	case f.ctxErr != nil:
 		return f.ended(err)
+	case errors.As(err, &pace):
+		return f.because(fault.Throttled, "so many requests of this process wait to stay below the vault's limit that the time would run out", err)
 	case f.progress.tokenErr != nil:
 		return f.unproved(err)
 	case errors.As(err, &large):

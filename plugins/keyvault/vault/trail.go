@@ -41,6 +41,7 @@ const (
 	stepConnect = "connecting to the vault"
 	stepTLS     = "making the TLS connection to the vault"
 	stepAnswer  = "waiting for the vault's answer"
+	stepPace    = "waiting to stay below the vault's limit of requests"
 	stepPause   = "pausing before another try"
 )
 
