@@ -34,8 +34,8 @@ const (
 	maxTags = 15 - 3
 )
 
-func tagsFor(ref secret.Ref, instance string, now time.Time) map[string]string {
-	tags := map[string]string{tagWritten: now.UTC().Format(time.RFC3339Nano)}
+func tagsFor(ref secret.Ref, instance string) map[string]string {
+	tags := map[string]string{}
 	if len(ref) <= maxTag {
 		tags[tagRef] = string(ref)
 	}

@@ -21,8 +21,10 @@ const (
 
 // send writes one version, and when its outcome is in doubt looks for it before
 // it is sent again. All have the same stamp: should the vault carry one out long
-// after its gateway gave it up, they can be told to be one write.
+// after its gateway gave it up, they can be told to be one write. The stamp is
+// made here, and not before any wait, because it orders versions of one second.
 func (p *Provider) send(ctx context.Context, target vault.Target, w vault.Write, wait *patience) (vault.Properties, error) {
+	w.Tags[tagWritten] = p.stamp()
 	for sent := 1; ; sent++ {
 		written, err := p.sendOnce(ctx, target, w)
 		if err == nil || !vault.Uncertain(err) || ctx.Err() != nil {

@@ -78,9 +78,9 @@ func (p *Provider) refuse(target vault.Target, req provider.SetRequest) error {
 	return nil
 }
 
-// versionOf is what to write. Its stamp is what we know it by afterwards.
+// versionOf is what to write, but for its stamp.
 func (p *Provider) versionOf(req provider.SetRequest) vault.Write {
-	tags := tagsFor(req.Ref, p.instance, p.stamp())
+	tags := tagsFor(req.Ref, p.instance)
 	maps.Copy(tags, req.Tags)
 	w := vault.Write{Text: encode(req.Value), ContentType: contentType, Tags: tags}
 	if !req.Expires.IsZero() {
@@ -89,9 +89,9 @@ func (p *Provider) versionOf(req provider.SetRequest) vault.Write {
 	return w
 }
 
-// stamp is the time, later than every one before it: the clock of a host may be
-// too coarse to tell two writes apart.
-func (p *Provider) stamp() time.Time {
+// stamp is the time of a write, by which we know it afterwards. It is later than
+// every one before it: a host's clock may be too coarse to tell two writes apart.
+func (p *Provider) stamp() string {
 	p.stampLock.Lock()
 	defer p.stampLock.Unlock()
 	if now := p.now(); now.After(p.stamped) {
@@ -99,25 +99,26 @@ func (p *Provider) stamp() time.Time {
 	} else {
 		p.stamped = p.stamped.Add(time.Nanosecond)
 	}
-	return p.stamped
+	return p.stamped.UTC().Format(time.RFC3339Nano)
 }
 
 // write makes the version, whatever the state of the name.
 func (p *Provider) write(ctx context.Context, target vault.Target, w vault.Write, wait *patience) (vault.Properties, error) {
 	const advice = "nothing was written, so set it again in a minute"
+	old := "" // the version that a recovery brings back
 	for waited := false; ; waited = true {
 		written, err := p.send(ctx, target, w, wait)
-		state, recovering := vault.Transition(err), false
+		state, begun := vault.Transition(err), ""
 		switch {
 		case err == nil && waited:
-			return written, p.prevails(ctx, target, written, wait)
+			return written, p.prevails(ctx, target, written, old, wait)
 		case fault.Is(err, fault.Deleted):
 			var refused error
-			if recovering, refused = p.recoverToSet(ctx, target, err); refused != nil {
+			if begun, refused = p.recoverToSet(ctx, target, err); refused != nil {
 				return vault.Properties{}, refused
 			}
-			if state = "deleted"; recovering {
-				state = "being recovered"
+			if state = "deleted"; begun != "" {
+				state, old = "being recovered", begun
 			}
 		case state == "":
 			return written, err
@@ -125,55 +126,49 @@ func (p *Provider) write(ctx context.Context, target vault.Target, w vault.Write
 		if stop := wait.pause(ctx); stop != nil {
 			return vault.Properties{}, p.gaveUp("set", target, wait, stop, state, advice, err)
 		}
+		if begun == "" {
+			continue
+		}
 		// A vault that takes a write while it recovers could end with the old value.
-		if err := p.appears(ctx, target, wait, recovering); err != nil {
-			return vault.Properties{}, p.gaveUp("set", target, wait, err, "being recovered", advice, nil)
+		// Whoever may not look goes on.
+		if stop := wait.until(ctx, func() bool {
+			_, _, err := p.vault.Get(ctx, target, "")
+			return !fault.Is(err, fault.NotFound)
+		}); stop != nil {
+			return vault.Properties{}, p.gaveUp("set", target, wait, stop, state, advice, nil)
 		}
 	}
-}
-
-// appears waits until a secret whose recovery the vault has begun can be seen.
-// Whoever may not look goes on.
-func (p *Provider) appears(ctx context.Context, target vault.Target, wait *patience, recovering bool) error {
-	for recovering {
-		_, _, err := p.vault.Get(ctx, target, "")
-		if !fault.Is(err, fault.NotFound) {
-			return nil
-		}
-		if err := wait.pause(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // prevails waits until what was written over a recovered secret is what is read,
-// or something later. Whoever may not look takes the vault's word.
-func (p *Provider) prevails(ctx context.Context, target vault.Target, written vault.Properties, wait *patience) error {
-	for {
+// or what somebody else wrote since. Whoever may not look takes the vault's word.
+func (p *Provider) prevails(ctx context.Context, target vault.Target, written vault.Properties, old string, wait *patience) error {
+	var last error
+	stop := wait.until(ctx, func() bool {
 		_, current, err := p.vault.Get(ctx, target, "")
-		old := err == nil && current.Version != written.Version && newest([]vault.Properties{current, written}).Version == written.Version
-		if !old && !fault.Is(err, fault.NotFound) {
-			return nil
-		}
-		if stop := wait.pause(ctx); stop != nil {
-			return p.gaveUp("set", target, wait, stop, "being recovered", "the new value was stored as version "+written.Version+
-				" and is not yet the one that the vault serves, so read it in a minute", err)
-		}
+		last = err
+		earlier := err == nil && (current.Version == old || at(current.Attributes.Created).Before(at(written.Attributes.Created)))
+		return !earlier && !fault.Is(err, fault.NotFound)
+	})
+	if stop == nil {
+		return nil
 	}
+	return p.gaveUp("set", target, wait, stop, "being recovered", "the new value was stored as version "+written.Version+
+		" and is not yet the one that the vault serves, so read it in a minute", last)
 }
 
 // recoverToSet asks the vault to bring back the deleted secret that holds the
-// name, and reports whether it has begun. When it refuses, the fault tells both.
-func (p *Provider) recoverToSet(ctx context.Context, target vault.Target, held error) (bool, error) {
-	_, err := p.vault.Recover(ctx, target)
+// name, and returns the version that comes back, none when it has not begun. When
+// it refuses, the fault tells both.
+func (p *Provider) recoverToSet(ctx context.Context, target vault.Target, held error) (string, error) {
+	old, err := p.vault.Recover(ctx, target)
 	switch {
 	case err == nil:
 		p.logger.InfoContext(ctx, "deleted secret holds the name in key vault and is being recovered",
 			telemetry.KeyRef, string(target.Ref), telemetry.KeyName, target.Name)
-		return true, nil
+		return old.Version, nil
 	case vault.Transition(err) != "", fault.Is(err, fault.NotFound), vault.Uncertain(err) && ctx.Err() == nil:
-		return false, nil // in the vault's good time, by somebody else, or perhaps: setting will tell
+		return "", nil // in the vault's good time, by somebody else, or perhaps: setting will tell
 	}
 	f := &fault.Error{Reason: fault.Of(err), Source: fault.SourceBackend, Cause: err}
 	if f.Reason == fault.AccessDenied {
@@ -183,5 +178,5 @@ func (p *Provider) recoverToSet(ctx context.Context, target vault.Target, held e
 		"whoever may recover it runs %q, then set it again", p.where(target), p.command("recover", target))
 	quote(f, err)
 	f.Message = cut(f.Message + "; on setting it the vault had said: " + said(held))
-	return false, f
+	return "", f
 }
