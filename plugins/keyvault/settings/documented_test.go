@@ -14,11 +14,11 @@ func TestPageHasTheTableOfTheSchema(t *testing.T) {
 	if err := schema.Err(); err != nil {
 		t.Error(err)
 	}
-	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "keyvault.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "operate", "secrets-keyvault.md"))
 	if err != nil {
 		t.Skipf("the page of the repository is not beside this module: %v", err)
 	}
 	if table := schema.Markdown(); !strings.Contains(strings.ReplaceAll(string(page), "\r\n", "\n"), table) {
-		t.Errorf("docs/keyvault.md lacks this table:\n%s", table)
+		t.Errorf("docs/operate/secrets-keyvault.md lacks this table:\n%s", table)
 	}
 }
