@@ -79,6 +79,15 @@ func TestATagThatNamesAnotherSecretIsNotBelieved(t *testing.T) {
 	}
 }
 
+func TestASecretWhoseRefFitsNoTagIsListedByItsName(t *testing.T) {
+	w := newWorld(t, setting{})
+	long := secret.Ref("secret://" + strings.Repeat("x", 300))
+	w.mustSet(long, canary)
+	if items, _ := w.walk(10); len(items) != 1 || items[0].Ref != "" || items[0].Name != nameOf(long) {
+		t.Errorf("got %+v", items)
+	}
+}
+
 func TestADeletedSecretIsNotListed(t *testing.T) {
 	w := newWorld(t, setting{})
 	w.mustSet(ref, canary)

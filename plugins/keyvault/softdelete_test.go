@@ -193,6 +193,16 @@ func TestAConflictOfAnotherKindIsWaitedFor(t *testing.T) {
 	}
 }
 
+func TestADeletedSecretIsRecoveredAlsoWhereTheConflictHasNoName(t *testing.T) {
+	w, _ := deletedWorld(t, fakevault.Rules{})
+	w.fake.Fail(onPut(fakevault.Answer{Status: 409, Body: fakevault.Refusal("Conflict", "", "said by the vault")}))
+	w.mustSet(ref, canary)
+	w.mustHold(ref, canary)
+	if n := w.requests("PUT"); n != 2 {
+		t.Errorf("it was sent %d times", n)
+	}
+}
+
 func TestASetIsOverWhenTheRecoveredValueIsSeenNoMore(t *testing.T) {
 	old := func(m secret.Metadata) fakevault.Answer {
 		return fakevault.Answer{Method: "GET", Status: 200, Body: fmt.Sprintf(

@@ -112,7 +112,7 @@ func (p *Provider) write(ctx context.Context, target vault.Target, w vault.Write
 		switch {
 		case err == nil && waited:
 			return written, p.prevails(ctx, target, written, old, wait)
-		case fault.Is(err, fault.Deleted):
+		case fault.Is(err, fault.Deleted), state == vault.Changing && p.isDeleted(ctx, target):
 			var refused error
 			if begun, refused = p.recoverToSet(ctx, target, err); refused != nil {
 				return vault.Properties{}, refused
@@ -138,6 +138,13 @@ func (p *Provider) write(ctx context.Context, target vault.Target, w vault.Write
 			return vault.Properties{}, p.gaveUp("set", target, wait, stop, state, advice, nil)
 		}
 	}
+}
+
+// isDeleted looks for itself, for the services that are compatible with Key Vault
+// but for the codes within its errors.
+func (p *Provider) isDeleted(ctx context.Context, target vault.Target) bool {
+	deleted, err := p.vault.IsDeleted(ctx, target)
+	return err == nil && deleted
 }
 
 // prevails waits until what was written over a recovered secret is what is read,

@@ -27,6 +27,9 @@ func Uncertain(err error) bool {
 	return fault.Is(err, fault.Unavailable, fault.Timeout, fault.Cancelled, fault.Internal, fault.Corrupt) && !repeatWrite(nil, err)
 }
 
+// Changing is the transition that a vault does not name.
+const Changing = "being changed"
+
 // Transition returns what a vault is doing with a secret for whose end a caller
 // has to wait, as in "being recovered". It is empty when err is anything else.
 func Transition(err error) string {
@@ -42,5 +45,5 @@ func Transition(err error) string {
 	case "ObjectIsBeingRecovered":
 		return "being recovered"
 	}
-	return "being changed"
+	return Changing
 }
