@@ -67,7 +67,7 @@ func TestAUserAssignedIdentityIsAskedForByItsClientID(t *testing.T) {
 		w := newWorld(t, setting{config: map[string]any{"Credential": credential, "ManagedIdentityClientId": other},
 			env: map[string]string{"IDENTITY_ENDPOINT": "{identity}", "IDENTITY_HEADER": "{header}"}})
 		_, err := w.get(ref)
-		wantReason(t, err, fault.AuthFailed, "Identity not found")
+		wantReason(t, err, fault.AuthFailed, "Identity not found", "no managed identity with the client id that ManagedIdentityClientId names")
 		if _, set := os.LookupEnv("AZURE_CLIENT_ID"); set {
 			t.Error("AZURE_CLIENT_ID stayed behind")
 		}
@@ -120,7 +120,7 @@ func TestAVaultOfAnotherTenantNeedsThatTenantToBeAllowed(t *testing.T) {
 	env := map[string]string{"AZURE_TENANT_ID": home, "AZURE_CLIENT_ID": "{client}", "AZURE_CLIENT_SECRET": "{secret}"}
 	w := newWorld(t, setting{env: env})
 	_, err := w.get(ref)
-	wantReason(t, err, fault.AuthFailed, "AdditionallyAllowedTenants")
+	wantReason(t, err, fault.AuthFailed, "AdditionallyAllowedTenants", "the vault belongs to another tenant")
 	for _, credential := range []string{"environment", "default"} {
 		w = newWorld(t, setting{env: env, config: map[string]any{"Credential": credential, "AdditionallyAllowedTenants": "*"}})
 		w.mustSet(ref, canary)

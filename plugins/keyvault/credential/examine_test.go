@@ -8,8 +8,10 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -166,6 +168,42 @@ func TestWhatIsWrongWithTheEnvironmentIsSaidAtTheStart(t *testing.T) {
 				if strings.Contains(p.String(), canary) || strings.Contains(p.String(), dir) {
 					t.Errorf("a problem says what a variable holds: %s", p)
 				}
+			}
+		})
+	}
+}
+
+// TestAFileOfTodaysPKCS12IsRefusedWithWhatIsTaken: what Windows and OpenSSL write now the identity library does
+// not read, and the operator is told what it does.
+func TestAFileOfTodaysPKCS12IsRefusedWithWhatIsTaken(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("SKIPPED: openssl, which makes the file, is not on the PATH")
+	}
+	dir := t.TempDir()
+	key, certificate := newCertificate(t, time.Now().Add(time.Hour))
+	pemFile, file := filepath.Join(dir, "in.pem"), filepath.Join(dir, "out.pfx")
+	if err := os.WriteFile(pemFile, []byte(certificate+rsaPEM(t, key)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		options    []string
+		passphrase string
+		want       []string
+	}{
+		"with the algorithms of today":             {nil, canary, []string{"AZURE_CLIENT_CERTIFICATE_PATH names cannot be used|3DES and SHA-1"}},
+		"with the old ones":                        {[]string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"}, canary, nil},
+		"with the old ones and the wrong password": {[]string{"-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"}, "other-" + canary, []string{"password"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command(openssl, append([]string{"pkcs12", "-export", "-in", pemFile, "-out", file, "-passout", "pass:" + canary}, tt.options...)...)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Skipf("SKIPPED: this openssl does not make the file: %v\n%s", err, out)
+			}
+			_, problems := newCredential(t, settings.Settings{Credential: settings.Default}, principalFile(file, tt.passphrase))
+			match(t, "error", problems.Errors(), tt.want)
+			if strings.Contains(fmt.Sprint(problems), canary) {
+				t.Errorf("a problem says the password: %v", problems)
 			}
 		})
 	}

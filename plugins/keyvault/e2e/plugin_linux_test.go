@@ -163,7 +163,8 @@ func TestClientSecretInTheEnvironment(t *testing.T) {
 		return
 	}
 	fake := vaultOf(t)
-	s := newSite(t, fake, vaultURI, "AZURE_TENANT_ID="+fake.Tenant, "AZURE_CLIENT_ID="+fake.ClientID, "AZURE_CLIENT_SECRET="+fake.ClientSecret)
+	// The variable would make the SDK write every request to standard error.
+	s := newSite(t, fake, vaultURI, append(principal(fake), "AZURE_SDK_GO_LOGGING=all")...)
 	s.roundTrip("EnvironmentCredential (application " + fake.ClientID)
 
 	var hosts []string
@@ -177,6 +178,9 @@ func TestClientSecretInTheEnvironment(t *testing.T) {
 		if !strings.Contains(strings.Join(hosts, "\n"), want) {
 			t.Errorf("no request to %q among %v", want, hosts)
 		}
+	}
+	if strings.Contains(s.logs.String(), "OUTGOING REQUEST") {
+		t.Error("the SDK writes a log of its own")
 	}
 	for _, want := range []string{"secret written to key vault", naming.Name(string(ref)), `AZURE_CLIENT_SECRET`} {
 		if !strings.Contains(s.logs.String(), want) {
