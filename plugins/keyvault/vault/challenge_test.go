@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/identitymesh/identitymesh/plugins/keyvault/vault"
 	"github.com/identitymesh/identitymesh/sdk/contract"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 )
@@ -89,6 +90,21 @@ func TestEveryFormOfTheVaultsOwnChallengeIsAnswered(t *testing.T) {
 				t.Errorf("tokens: %+v", s.tokens)
 			}
 		})
+	}
+}
+
+func TestASuccessWithoutATokenIsNotBelieved(t *testing.T) {
+	s := &stub{challenge: func(r *http.Request) (*http.Response, error) { return secretNamed(r, value), nil }}
+	c := s.client(t, time.Minute)
+	text, _, err := c.Get(t.Context(), target("x"), "")
+	wantFault(t, err, fault.AuthFailed, "without a token was answered with success")
+	if text != "" {
+		t.Error("it gave a value")
+	}
+	_, err = c.Set(t.Context(), target("x"), vault.Write{Text: value})
+	wantFault(t, err, fault.AuthFailed, "without a token was answered with success")
+	if n := s.count(false); n != 2 {
+		t.Errorf("%d requests", n)
 	}
 }
 

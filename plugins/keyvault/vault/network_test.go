@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -119,6 +120,53 @@ func TestATimeoutSaysHowFarTheConnectionCame(t *testing.T) {
 				t.Error("the answer came after the deadline")
 			}
 		})
+	}
+}
+
+// mute is a connection that takes what is written and sends it nowhere.
+type mute struct {
+	net.Conn
+	on *atomic.Bool
+}
+
+func (m mute) Write(p []byte) (int, error) {
+	if m.on.Load() {
+		return len(p), nil
+	}
+	return m.Conn.Write(p)
+}
+
+// Every request shares one connection of HTTP/2, so one that the network has lost
+// would fail them all for as long as the kernel believes in it.
+func TestAConnectionThatDiesWithoutAWordIsReplaced(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes the 15 seconds after which a connection is given up")
+	}
+	t.Parallel()
+	a := newAuthority(t)
+	s := httptest.NewUnstartedServer(vaultHandler(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"value":%q,"id":"https://%s/secrets/x/0123"}`, value, host)
+	}))
+	s.TLS, s.EnableHTTP2 = &tls.Config{Certificates: []tls.Certificate{a.leaf(t, host, time.Now())}}, true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	var muted atomic.Bool
+	var dials atomic.Int32
+	n := dialling(t, a.pool, func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := to(s.Listener.Addr().String())(ctx, network, address)
+		if err == nil && dials.Add(1) == 1 {
+			conn = mute{conn, &muted}
+		}
+		return conn, err
+	})
+	for range 2 {
+		if _, _, err := n.Get(t.Context(), target("x"), ""); err != nil {
+			t.Fatal(err)
+		}
+		muted.Store(true)
+	}
+	if dials.Load() != 2 {
+		t.Errorf("%d connections", dials.Load())
 	}
 }
 

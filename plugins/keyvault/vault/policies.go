@@ -87,6 +87,10 @@ func (p tryPolicy) Do(r *policy.Request) (*http.Response, error) {
 	if withToken && response.StatusCode != http.StatusUnauthorized {
 		p.gate.pass()
 	}
+	if !withToken && response.StatusCode < 300 {
+		// The SDK would believe it, even of a write whose value was not sent yet.
+		return nil, &challengeError{"is missing: a request without a token was answered with success"}
+	}
 	if response.StatusCode == http.StatusUnauthorized {
 		if err := checkChallenge(response, p.host, withToken); err != nil {
 			return nil, err

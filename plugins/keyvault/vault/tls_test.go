@@ -105,19 +105,24 @@ func to(address string) func(context.Context, string, string) (net.Conn, error) 
 	}
 }
 
-// serving returns a client of a server that challenges as the vault does, and
-// leaves requests with a token to handle.
-func serving(t *testing.T, handle http.HandlerFunc) *network {
-	t.Helper()
-	a := newAuthority(t)
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// vaultHandler challenges as the vault does, and leaves requests with a token to
+// handle.
+func vaultHandler(handle http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "" {
 			w.Header().Set("WWW-Authenticate", challenge)
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		handle(w, r)
-	}))
+	})
+}
+
+// serving returns a client of a server of handle behind vaultHandler.
+func serving(t *testing.T, handle http.HandlerFunc) *network {
+	t.Helper()
+	a := newAuthority(t)
+	s := httptest.NewUnstartedServer(vaultHandler(handle))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{a.leaf(t, host, time.Now())}}
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
