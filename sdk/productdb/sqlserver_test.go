@@ -161,6 +161,14 @@ func TestMigratingASQLServerHappensUnderItsLock(t *testing.T) {
 			if migrated := server.Count("CREATE TABLE A") == 1; migrated != tc.migrates || (err == nil) != tc.migrates {
 				t.Errorf("migrated %v, %v; sent %v", migrated, err, server.Sent())
 			}
+			for _, problem := range server.Problems() {
+				t.Error(problem)
+			}
+			if tc.migrates {
+				if err := server.Keep("productdb"); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if sent := server.Sent(); sent[0].Text != "BEGIN" || !strings.Contains(sent[1].Text, "sp_getapplock") || sent[len(sent)-1].Text != "ROLLBACK" {
 				t.Errorf("the lock is not around all: %v", sent)
 			}

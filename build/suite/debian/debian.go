@@ -54,6 +54,7 @@ func Needs() []Need {
 		{Package: "libprotobuf-dev", Any: []string{"/usr/include/google/protobuf/any.proto"}, For: "the provider in Python"},
 		{Package: "python3-protobuf", Any: []string{"/usr/lib/python3/dist-packages/google/protobuf"}, For: "the provider in Python"},
 		{Package: "python3-cryptography", Any: []string{"/usr/lib/python3/dist-packages/cryptography"}, For: "the provider in Python"},
+		{Package: "python3-venv", Any: []string{"/usr/lib/python3.*/ensurepip"}, For: "the parser of T-SQL"},
 		{Package: "nodejs", Any: []string{"node"}, For: "the second client of the fake vault"},
 		{Package: "npm", Any: []string{"npm"}, For: "the second client of the fake vault"},
 		{Package: "wine64", Any: []string{"wine64", "/usr/lib/wine/wine64"}, For: "the tests of the Windows build"},

@@ -1,12 +1,12 @@
 // Package fakeserver stands in for SQL Server in tests that look at what is
 // sent: it records statements and answers as it is told. It understands no SQL;
-// whether the server does is for tests on a real one. Start reading at [Server].
+// [Server.Problems] finds what no SQL Server would take, and [Server.Keep] hands
+// the statements to a parser of T-SQL. Start reading at [Server].
 package fakeserver
 
 import (
 	"context"
 	"database/sql/driver"
-	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -81,9 +81,11 @@ func (c connector) Driver() driver.Driver                        { return nil }
 
 type conn struct{ server *Server }
 
-func (c conn) Prepare(string) (driver.Stmt, error) {
-	return nil, fmt.Errorf("statements for SQL Server are not prepared")
-}
+func (c conn) Prepare(text string) (driver.Stmt, error) { return stmt{c, text}, nil }
+
+// CheckNamedValue takes every type, as the real driver takes more than most.
+func (c conn) CheckNamedValue(*driver.NamedValue) error { return nil }
+
 func (c conn) Close() error              { return nil }
 func (c conn) Begin() (driver.Tx, error) { return tx(c), c.server.take("BEGIN", nil).Err }
 
@@ -95,6 +97,26 @@ func (c conn) QueryContext(_ context.Context, text string, args []driver.NamedVa
 func (c conn) ExecContext(_ context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	a := c.server.take(text, args)
 	return driver.RowsAffected(a.Affected), a.Err
+}
+
+// stmt is prepared nowhere: the real driver too sends its text each time.
+type stmt struct {
+	conn conn
+	text string
+}
+
+func (s stmt) Close() error  { return nil }
+func (s stmt) NumInput() int { return -1 }
+
+func (s stmt) Exec([]driver.Value) (driver.Result, error) { return nil, driver.ErrSkip }
+func (s stmt) Query([]driver.Value) (driver.Rows, error)  { return nil, driver.ErrSkip }
+
+func (s stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	return s.conn.ExecContext(ctx, s.text, args)
+}
+
+func (s stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return s.conn.QueryContext(ctx, s.text, args)
 }
 
 type tx struct{ server *Server }
