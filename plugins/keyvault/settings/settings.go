@@ -112,7 +112,8 @@ func Schema() configschema.Schema {
 		// The default leaves room for the waits that the service asks for when it
 		// throttles (1, 2, 4, 8 and 16 seconds).
 		{Key: KeyTimeout, Type: configschema.Duration, Default: "60s", Min: "1s", Max: "10m",
-			About: "The most one operation may take, waits and repetitions included: seconds, `30s` or `00:00:30`"},
+			About: "The most one operation may take, waits and repetitions included: seconds, `30s` or `00:00:30`. " +
+				"A change that waits for the vault to delete or recover has 120 seconds more"},
 	}}
 }
 
