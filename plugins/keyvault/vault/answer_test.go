@@ -127,6 +127,9 @@ func TestALongRefusalIsCutAndItsCodesAreNot(t *testing.T) {
 			if !errors.As(err, &sdk) {
 				t.Fatal("the SDK's error is not in the chain")
 			}
+			if tt.want == "firewall" && !strings.Contains(sdk.Error(), "ForbiddenByFirewall") {
+				t.Errorf("the code is not printed: %s", sdk.Error())
+			}
 			body, e := runtime.Payload(sdk.RawResponse)
 			if e != nil || len(body) > 4<<10 || len(sdk.Error()) > 6<<10 {
 				t.Errorf("%d bytes are kept, %d printed, %v", len(body), len(sdk.Error()), e)

@@ -245,6 +245,42 @@ func TestAWriteThatNeverReachedTheVaultIsInNoDoubtAndIsSentOnceItCan(t *testing.
 	})
 }
 
+func TestAWriteIsSentAgainWhenItsLastTryNeverReachedTheVault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{answer: throttled()}
+		c := s.warm(t, time.Minute)
+		s.connect = func() error {
+			switch s.count(true) {
+			case 2:
+				return errors.New("tls: handshake failure")
+			case 3:
+				s.answer = nil
+			}
+			return nil
+		}
+		if _, err := c.Set(t.Context(), target("x"), vault.Write{Text: value}); err != nil || s.count(true) != 3 {
+			t.Errorf("got %v after %d tries", err, s.count(true))
+		}
+	})
+}
+
+func TestAWriteThatWaitsForTheFirstSignInIsInNoDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stub{answer: slowly(4*time.Second, constant)}
+		c := s.client(t, time.Minute)
+		var done sync.WaitGroup
+		done.Go(func() { _, _ = read(t.Context(), c, "x", "") })
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		_, err := c.Set(ctx, target("y"), vault.Write{Text: value})
+		if wantFault(t, err, fault.Timeout); containsDoubt(err) {
+			t.Errorf("it claims that the write may have happened: %v", err)
+		}
+		done.Wait()
+	})
+}
+
 func TestATokenThatIsBeingRenewedHoldsNobodyBeyondHisDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{}

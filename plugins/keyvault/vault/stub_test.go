@@ -37,6 +37,8 @@ type stub struct {
 	// answer is for requests with a token, challenge for those without; the usual
 	// ones when nil.
 	answer, challenge func(*http.Request) (*http.Response, error)
+	// connect fails before a request with a token is sent; nil for never.
+	connect func() error
 	// getToken is the credential; one that answers at once when nil.
 	getToken func(context.Context) error
 
@@ -63,6 +65,11 @@ func (s *stub) RoundTrip(r *http.Request) (*http.Response, error) {
 			return s.challenge(r)
 		}
 		return respond(401, refusal("Unauthorized", ""), "WWW-Authenticate", challenge), nil
+	}
+	if s.connect != nil {
+		if err := s.connect(); err != nil {
+			return nil, err
+		}
 	}
 	if t := httptrace.ContextClientTrace(r.Context()); t != nil {
 		t.GotConn(httptrace.GotConnInfo{})
