@@ -36,8 +36,9 @@ type Log struct {
 	now func() time.Time
 }
 
-// Open brings the tables up to date. The caller keeps the database and closes it.
-// A database of a newer version gives a [*productdb.NewerSchemaError].
+// Open brings the tables up to date. The caller keeps the database and closes it;
+// now is the clock, nil for the system's. A database of a newer version gives a
+// [*productdb.NewerSchemaError].
 func Open(ctx context.Context, db *productdb.DB, now func() time.Time) (*Log, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err == nil {
@@ -45,6 +46,9 @@ func Open(ctx context.Context, db *productdb.DB, now func() time.Time) (*Log, er
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
+	}
+	if now == nil {
+		now = time.Now
 	}
 	return &Log{db: db, now: now}, nil
 }

@@ -78,7 +78,7 @@ func (t *tool) app() *cli.App {
 			&cli.DurationFlag{Name: flagTimeout, Usage: "how long the store may take, `DURATION`", Value: time.Minute},
 			&cli.BoolFlag{Name: flagVerbose, Usage: "show the log of this program and of the plugin, on standard error"},
 		},
-		Commands: []*cli.Command{t.set(), t.describe(), t.list(), t.delete(), t.name(), t.doctor(), t.key(), t.plugin()},
+		Commands: []*cli.Command{t.set(), t.describe(), t.list(), t.delete(), t.name(), t.doctor(), t.key(), t.plugin(), t.dr()},
 		Reader:   t.Stdin, Writer: t.Stdout, ErrWriter: t.Stderr,
 		Before: check,
 		Action: func(c *cli.Context) error {

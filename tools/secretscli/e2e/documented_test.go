@@ -22,7 +22,8 @@ func TestEverythingIsDocumented(t *testing.T) {
 	option := regexp.MustCompile(`(?m)^   (--[a-z-]+)`)
 	found := 0
 	for _, command := range []string{"", "set", "describe", "list", "delete", "name", "doctor", "key", "key status", "key rotate", "key retire",
-		"plugin", "plugin list", "plugin verify", "plugin lock", "plugin inspect", "plugin check"} {
+		"plugin", "plugin list", "plugin verify", "plugin lock", "plugin inspect", "plugin check",
+		"dr", "dr check", "dr export", "dr import", "dr show", "dr keygen", "dr share"} {
 		if command != "" && !strings.Contains(page, "## "+command+"\n") {
 			t.Errorf("no section about %s", command)
 		}

@@ -26,6 +26,9 @@ const (
 	NotFound      = 3
 	Configuration = 4
 	Unavailable   = 5
+	// WorkLeft is the end of a check for the loss of the host that found secrets a
+	// new one could not read.
+	WorkLeft = 6
 	// LevelNone and those after it are the ends of a plugin check that reached
 	// less than was wanted.
 	LevelNone   = 10
@@ -41,6 +44,7 @@ const Codes = `Exit codes:
   3  there is no such secret
   4  the configuration cannot be used
   5  the store or its plugin cannot be reached, or did not answer in time
+  6  "dr check" found secrets that would have to be entered again on a new host
   10, 11, 12  "plugin check" found a plugin that reaches no level, core, or writer, and less than it claims or than was asked for`
 
 // Reported is the end of a command that failed and has already said so.

@@ -1,0 +1,213 @@
+package command
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+
+	"filippo.io/age"
+	"github.com/urfave/cli/v2"
+
+	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
+	"github.com/identitymesh/identitymesh/tools/secretscli/escrow"
+	"github.com/identitymesh/identitymesh/tools/secretscli/outcome"
+)
+
+const (
+	flagBundle   = "bundle"
+	flagTo       = "to"
+	flagNeed     = "need"
+	flagOut      = "out"
+	flagForce    = "force"
+	flagIdentity = "identity"
+	flagShare    = "share"
+	flagReplace  = "replace"
+	flagDryRun   = "dry-run"
+)
+
+func (t *tool) dr() *cli.Command {
+	return &cli.Command{
+		Name: "dr", Usage: "prepare for the loss of this host, and recover from it", ArgsUsage: "<command>",
+		Description: "Secrets of the DPAPI provider open on one host only. \"dr export\" packs them into a bundle that several people have to\n" +
+			"open together, \"dr import\" puts them into the store of a new host, and \"dr check\" says what would be lost today.\n" +
+			"Exports and imports are recorded in the audit log.",
+		Subcommands: []*cli.Command{t.drCheck(), t.drExport(), t.drImport(), t.drShow(), t.drKeygen(), t.drShare()},
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return outcome.Usagef("there is no such dr command; see %s --help", c.Command.HelpName)
+			}
+			return cli.ShowSubcommandHelp(c)
+		},
+	}
+}
+
+// patience gives a command its deadline only when somebody asked for one: what it
+// does with all secrets of a store may take long, and each call has a limit of its
+// own.
+func patience(c *cli.Context) (context.Context, context.CancelFunc) {
+	if c.IsSet(flagTimeout) {
+		return context.WithTimeout(c.Context, c.Duration(flagTimeout))
+	}
+	return context.WithCancel(c.Context)
+}
+
+// database opens the product database with what dr needs of it.
+func database(ctx context.Context, program *boot.Program) (*store.Store, *audit.Log, error) {
+	product := program.Settings.Product
+	db, err := store.Open(ctx, store.Config{DB: productdb.Config{ConnectionString: product.SqlConnectionString, DataFolder: product.DataFolder}})
+	if err != nil {
+		return nil, nil, fault.Wrap(fault.Unavailable, fault.SourceHost, "open the product database", err)
+	}
+	log, err := audit.Open(ctx, db.DB(), nil)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return db, log, nil
+}
+
+// uses returns the refs in the configurations of connectors, with the names of
+// those.
+func uses(ctx context.Context, db *store.Store) (map[secret.Ref][]string, error) {
+	const page = 200
+	out := map[secret.Ref][]string{}
+	for after := ""; ; {
+		connectors, err := db.ListConnectors(ctx, after, page)
+		if err != nil {
+			return nil, fault.Wrap(fault.Unavailable, fault.SourceHost, "list the connectors", err)
+		}
+		for _, c := range connectors {
+			var document any
+			if err := json.Unmarshal(c.Config, &document); err != nil {
+				return nil, fmt.Errorf("the configuration of connector %s is no JSON: %w", c.Name, err)
+			}
+			for ref := range refsIn(document) {
+				out[ref] = append(out[ref], c.Name)
+			}
+			after = c.ID
+		}
+		if len(connectors) < page {
+			return out, nil
+		}
+	}
+}
+
+// refsIn returns every text in a JSON document that is a ref.
+func refsIn(document any) map[secret.Ref]bool {
+	out := map[secret.Ref]bool{}
+	var look func(any)
+	look = func(v any) {
+		switch v := v.(type) {
+		case string:
+			if ref, err := secret.ParseConfigRef(v); err == nil {
+				out[ref] = true
+			}
+		case []any:
+			for _, e := range v {
+				look(e)
+			}
+		case map[string]any:
+			for _, e := range v {
+				look(e)
+			}
+		}
+	}
+	look(document)
+	return out
+}
+
+// entryFor says who does what, for the audit log.
+func entryFor(ctx context.Context, action, target string, detail any) (audit.Entry, error) {
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return audit.Entry{}, fmt.Errorf("describe the action for the audit log: %w", err)
+	}
+	return audit.Entry{
+		Actor: actor(), Address: escrow.HostName(), Action: action, Target: target,
+		Correlation: telemetry.TraceID(telemetry.TraceParent(ctx)), Detail: string(text),
+	}, nil
+}
+
+// actor is the user of the operating system, and who became it.
+func actor() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if by := os.Getenv("SUDO_USER"); by != "" {
+		return "user " + name + ", through sudo by " + by
+	}
+	return "user " + name
+}
+
+// holders reads public keys, or files with one in each line.
+func holders(texts []string) ([]escrow.Holder, error) {
+	var out []escrow.Holder
+	for _, text := range texts {
+		keys := []string{text}
+		if !strings.HasPrefix(text, "age1") {
+			lines, err := keyLines(text)
+			if err != nil {
+				return nil, outcome.Usagef("--%s needs a public key of age, which begins with age1, or a file with such keys: %v", flagTo, err)
+			}
+			keys = lines
+		}
+		for _, key := range keys {
+			parsed, err := age.ParseRecipients(strings.NewReader(key))
+			if err != nil || len(parsed) != 1 {
+				return nil, outcome.Usagef("%q is no public key of age; \"secretscli dr keygen\" makes one", key)
+			}
+			for _, h := range out {
+				if h.Key == key {
+					return nil, outcome.Usagef("the key %s is there twice; each must be of another person", key)
+				}
+			}
+			out = append(out, escrow.Holder{Key: key, Recipient: parsed[0]})
+		}
+	}
+	return out, nil
+}
+
+func keyLines(path string) (keys []string, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for lines := bufio.NewScanner(f); ; {
+		if !lines.Scan() {
+			return keys, lines.Err()
+		}
+		if line := strings.TrimSpace(lines.Text()); line != "" && !strings.HasPrefix(line, "#") {
+			keys = append(keys, line)
+		}
+	}
+}
+
+// identities reads files with private keys.
+func identities(paths []string) (all []age.Identity, err error) {
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, outcome.Usagef("--%s: %v", flagIdentity, err)
+		}
+		parsed, err := age.ParseIdentities(f)
+		_ = f.Close()
+		if err != nil {
+			// The error of the parser may show a part of the file.
+			return nil, outcome.Usagef("--%s: %s is no file of private keys of age, with one in each line", flagIdentity, path)
+		}
+		all = append(all, parsed...)
+	}
+	return all, nil
+}
