@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/identitymesh/identitymesh/build/suite"
 	"github.com/identitymesh/identitymesh/build/suite/gotest"
+	"github.com/identitymesh/identitymesh/build/workspace"
 )
 
 func TestRunCountsAndCloses(t *testing.T) {
@@ -61,5 +63,21 @@ func TestRunCountsAndCloses(t *testing.T) {
 				t.Errorf("%q is missing in\n%s", tc.said, out.String())
 			}
 		})
+	}
+}
+
+func TestEveryModuleIsTestedAsAWindowsBuild(t *testing.T) {
+	w, err := workspace.Find("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tested := map[string]bool{filepath.Join(w.Root, "build"): true} // which nothing of ships
+	for _, run := range suite.UnderWine(w) {
+		tested[run.Dir] = len(run.Args) > 0
+	}
+	for _, m := range w.Modules {
+		if !tested[m.Dir] {
+			t.Errorf("the tests of %s do not run under Wine", m.Rel)
+		}
 	}
 }

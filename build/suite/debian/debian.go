@@ -57,6 +57,7 @@ func Needs() []Need {
 		{Package: "python3-venv", Any: []string{"/usr/lib/python3.*/ensurepip"}, For: "the parser of T-SQL"},
 		{Package: "nodejs", Any: []string{"node"}, For: "the second client of the fake vault"},
 		{Package: "npm", Any: []string{"npm"}, For: "the second client of the fake vault"},
+		{Package: "systemd", Any: []string{"systemd-analyze"}, For: "the tests of the units"},
 		{Package: "wine64", Any: []string{"wine64", "/usr/lib/wine/wine64"}, For: "the tests of the Windows build"},
 		{Package: "gcc-mingw-w64-x86-64", Any: []string{"x86_64-w64-mingw32-gcc"}, For: "the tests of the Windows build"},
 	}
