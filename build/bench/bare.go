@@ -30,7 +30,8 @@ const bareMethod = "/bench.Bare/Get"
 
 // startBare starts a gRPC server without anything of ours, in a process of its
 // own, and returns a call to it.
-func startBare(ctx context.Context, dir string) (c call, stop func(), err error) {
+// More variables choose another answer; see [ServeBare].
+func startBare(ctx context.Context, dir, ref string, more ...string) (c call, stop func(), err error) {
 	dir = filepath.Join(dir, "bare")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, err
@@ -43,7 +44,7 @@ func startBare(ctx context.Context, dir string) (c call, stop func(), err error)
 		return nil, nil, err
 	}
 	cmd := exec.CommandContext(ctx, self)
-	cmd.Env = append(os.Environ(), BareServer+"="+dir)
+	cmd.Env = append(append(os.Environ(), BareServer+"="+dir), more...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, nil, err
@@ -58,7 +59,7 @@ func startBare(ctx context.Context, dir string) (c call, stop func(), err error)
 		return nil, nil, err
 	}
 	stop = func() { _ = conn.Close(); _ = cmd.Process.Kill(); _ = cmd.Wait() }
-	request := wrapperspb.String("secret://test/bytes64")
+	request := wrapperspb.String(ref)
 	c = func(ctx context.Context) error {
 		return conn.Invoke(ctx, bareMethod, request, &wrapperspb.BytesValue{})
 	}
@@ -71,8 +72,16 @@ func startBare(ctx context.Context, dir string) (c call, stop func(), err error)
 	return c, stop, nil
 }
 
-// ServeBare is the other process. It returns only on failure.
+// ServeBare is the other process: it answers from memory or, when the environment
+// has a vault, what the Azure SDK reads there. It returns only on failure.
 func ServeBare(dir string) error {
+	answer := func(context.Context, string) ([]byte, error) { return make([]byte, 64), nil }
+	if url := os.Getenv(bareVault); url != "" {
+		var err error
+		if answer, err = fromVault(url); err != nil {
+			return err
+		}
+	}
 	config, err := tlsConfig(dir)
 	if err != nil {
 		return err
@@ -81,12 +90,16 @@ func ServeBare(dir string) error {
 	if err != nil {
 		return err
 	}
-	answer := wrapperspb.Bytes(make([]byte, 64))
 	server := grpc.NewServer(grpc.Creds(credentials.NewTLS(config)))
 	server.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "bench.Bare", HandlerType: (*any)(nil),
-		Methods: []grpc.MethodDesc{{MethodName: "Get", Handler: func(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-			return answer, decode(&wrapperspb.StringValue{})
+		Methods: []grpc.MethodDesc{{MethodName: "Get", Handler: func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
+			var ref wrapperspb.StringValue
+			if err := decode(&ref); err != nil {
+				return nil, err
+			}
+			value, err := answer(ctx, ref.Value)
+			return wrapperspb.Bytes(value), err
 		}}},
 	}, nil)
 	return server.Serve(listener)

@@ -65,19 +65,22 @@ func (e Env) say(format string, args ...any) { fmt.Fprintf(e.Log, format+"\n", a
 type Measurement struct {
 	Name string
 	Run  func(context.Context, Env) ([]Figure, error)
+	// NeedsCloud: it cannot run where cloud.Enter fails.
+	NeedsCloud bool
 }
 
 // All returns every measurement in the order they should run.
 func All() []Measurement {
 	return []Measurement{
-		{"plugin_start", PluginStart},
-		{"plugin_start_many", PluginStartMany},
-		{"plugin_idle", PluginIdle},
-		{"host_get", HostGet},
-		{"dpapi", DPAPI},
-		{"ldap_import", LDAPImport},
-		{"delta_statements", DeltaStatements},
-		{"import_rss", ImportMemory},
+		{Name: "plugin_start", Run: PluginStart},
+		{Name: "plugin_start_many", Run: PluginStartMany},
+		{Name: "plugin_idle", Run: PluginIdle},
+		{Name: "host_get", Run: HostGet},
+		{Name: "keyvault", Run: KeyVault, NeedsCloud: true},
+		{Name: "dpapi", Run: DPAPI},
+		{Name: "ldap_import", Run: LDAPImport},
+		{Name: "delta_statements", Run: DeltaStatements},
+		{Name: "import_rss", Run: ImportMemory},
 	}
 }
 

@@ -52,7 +52,7 @@ func HostGet(ctx context.Context, e Env) ([]Figure, error) {
 		return nil, err
 	}
 	defer resolver.Close()
-	bare, closeBare, err := startBare(ctx, e.Dir)
+	bare, closeBare, err := startBare(ctx, e.Dir, "secret://test/bytes64")
 	if err != nil {
 		return nil, err
 	}

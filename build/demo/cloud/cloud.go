@@ -14,17 +14,18 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/identitymesh/identitymesh/build/demo/process"
 )
 
-// vaultHost is the vault of the demo.
-const vaultHost = "contoso-im.vault.azure.net"
+// VaultHost is the vault of the demo.
+const VaultHost = "contoso-im.vault.azure.net"
 
 // names are those that lead to the fake.
 func names() []string {
-	return []string{vaultHost, "login.microsoftonline.com", "login.windows.net"}
+	return []string{VaultHost, "login.microsoftonline.com", "login.windows.net"}
 }
 
 const startTime = 30 * time.Second
@@ -41,7 +42,7 @@ type Config struct {
 type Cloud struct {
 	program *process.Process
 	dir     string
-	access  struct{ Tenant, ClientID, ClientSecret string }
+	access  struct{ Tenant, ClientID, ClientSecret, IdentityEndpoint string }
 }
 
 // Start starts the fake and returns when it serves. What it keeps lives as long as
@@ -60,7 +61,7 @@ func (c *Cloud) start(ctx context.Context, config Config) (err error) {
 	}
 	c.program, err = process.Start(process.Config{
 		Name: "fakevault", Path: config.Program, Dir: c.dir, Log: filepath.Join(c.dir, "log"),
-		Args: []string{"-listen", net.JoinHostPort(config.Address, "443"), "-vaults", vaultHost, "-dir", c.dir},
+		Args: []string{"-listen", net.JoinHostPort(config.Address, "443"), "-vaults", VaultHost, "-dir", c.dir},
 	})
 	if err != nil {
 		return err
@@ -94,7 +95,12 @@ func (c *Cloud) Environment() []string {
 }
 
 // URL is the address of the vault.
-func (c *Cloud) URL() string { return "https://" + vaultHost + "/" }
+func (c *Cloud) URL() string { return "https://" + VaultHost + "/" }
+
+// Control is the address below which the fake is told what to do.
+func (c *Cloud) Control() string {
+	return strings.TrimSuffix(c.access.IdentityEndpoint, "/msi/token") + "/control/"
+}
 
 // Stop stops the fake, which forgets everything.
 func (c *Cloud) Stop() error {

@@ -2,6 +2,7 @@ package fakevault
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 )
 
@@ -45,6 +46,15 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 	})
 	mux.HandleFunc("DELETE /control/requests", func(w http.ResponseWriter, _ *http.Request) {
 		s.Forget()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("PUT /control/{host}/{name}", func(w http.ResponseWriter, r *http.Request) {
+		text, err := io.ReadAll(io.LimitReader(r.Body, maxValue))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		s.Put(r.PathValue("host"), r.PathValue("name"), string(text))
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("POST /control/{host}/{name}/disabled", func(w http.ResponseWriter, r *http.Request) {

@@ -141,7 +141,10 @@ func TestTheServicesRulesAndLimitsHold(t *testing.T) {
 func TestOtherProcessesControlTheFakeOverHTTP(t *testing.T) {
 	c := start(t, fakevault.Config{})
 	control := strings.TrimSuffix(c.IdentityEndpoint(), "/msi/token") + "/control/"
-	c.Put(fakevault.DefaultHost, "a", "of the journal")
+	c.call("PUT", control+fakevault.DefaultHost+"/a", "", "of the journal")
+	if text, _, _ := c.Text(fakevault.DefaultHost, "a"); text != "of the journal" {
+		t.Errorf("what was put reads %q", text)
+	}
 	if status, text, _ := c.call("POST", control+"answers", "", `[{"Status":503,"Body":"{}"}]`); status != 204 {
 		t.Fatalf("%d %s", status, text)
 	}
