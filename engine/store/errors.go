@@ -33,3 +33,17 @@ type LeasedError struct {
 func (e *LeasedError) Error() string {
 	return fmt.Sprintf("the connector is leased to %s until %s", e.Holder, e.Until.Format(time.RFC3339))
 }
+
+// oldDatabase says what to do when a SQL Server has no table-valued function of a
+// name, as it says of OPENJSON in a database kept at an old level.
+func oldDatabase(err error, target string) error {
+	var server interface {
+		error
+		SQLErrorNumber() int32
+	}
+	if errors.As(err, &server) && server.SQLErrorNumber() == 208 { // invalid object name
+		return fmt.Errorf("the database %s cannot read JSON: it needs SQL Server 2016 or later and a compatibility level of 130 or more; "+
+			"raise it with ALTER DATABASE ... SET COMPATIBILITY_LEVEL = 130: %w", target, err)
+	}
+	return err
+}

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/golang-sql/civil"
+	mssql "github.com/microsoft/go-mssqldb"
+
 	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/engine/identity"
 	"github.com/identitymesh/identitymesh/sdk/productdb/fakeserver"
@@ -96,6 +99,7 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	c := Connector{ID: "c", Name: "name", Config: []byte("{}"), Version: 1}
 	x := Schedule{ID: "x", ConnectorID: "c", Kind: Full, Interval: time.Minute, NextDue: someTime}
 	lease := Lease{ConnectorID: "c", Holder: "holder", Token: 1}
+	note("prepare", s.prepare(ctx))
 	note("create connector", second(s.CreateConnector(ctx, c)))
 	note("by name", second(s.ConnectorByName(ctx, "name")))
 	note("list connectors", second(s.ListConnectors(ctx, "", 5)))
@@ -153,6 +157,25 @@ func TestAnInstanceOnSQLServerIsInsertedWhenItIsNew(t *testing.T) {
 	})
 	if err := s.Register(t.Context(), Instance{Role: RoleEngine, Name: "me"}); err != nil || server.Count("INSERT INTO IM_EngineInstances") != 1 {
 		t.Errorf("%v; sent %v", err, server.Sent())
+	}
+}
+
+func TestADatabaseAtAnOldLevelIsRefusedWithTheWayOut(t *testing.T) {
+	s, _ := onFake(func(string) fakeserver.Answer {
+		return fakeserver.Answer{Err: mssql.Error{Number: 208, Message: "Invalid object name 'OPENJSON'."}}
+	})
+	if err := s.prepare(t.Context()); err == nil || !strings.Contains(err.Error(), "COMPATIBILITY_LEVEL = 130") || !strings.Contains(err.Error(), "(208)") {
+		t.Errorf("said %v", err)
+	}
+}
+
+func TestTimesTravelAsTheColumnsHaveThem(t *testing.T) {
+	s, server := onFake(reply)
+	if err := s.Advance(t.Context(), "x", someTime, someTime.Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if got := server.Sent()[1].Args[2]; got != civil.DateTimeOf(someTime) {
+		t.Errorf("compared with a %T", got)
 	}
 }
 

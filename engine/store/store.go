@@ -72,13 +72,23 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err == nil {
 		err = db.Migrate(ctx, files, versionTable)
 	}
-	if err == nil && db.Dialect == productdb.SQLite {
-		s.fast, err = prepareSQLite(ctx, db.Write)
+	if err == nil {
+		err = s.prepare(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
+}
+
+// prepare gets ready for pages of objects.
+func (s *Store) prepare(ctx context.Context) (err error) {
+	if s.db.Dialect == productdb.SQLite {
+		s.fast, err = prepareSQLite(ctx, s.db.Write)
+		return err
+	}
+	var n int
+	return oldDatabase(s.row(ctx, s.db.Read, "read JSON", "SELECT COUNT(*) FROM OPENJSON(@p1)", []any{"[]"}, []any{&n}), s.db.Target)
 }
 
 // Close closes the database.

@@ -87,6 +87,7 @@ func parseSQLServer(text string) (server, error) {
 		p[msdsn.AppName] = applicationName
 	}
 	delete(p, msdsn.LogParam) // the driver can log statements with their parameters
+	delete(p, msdsn.Timezone) // our times are UTC
 	s := server{text: odbc(p), entra: p[paramEntra] != ""}
 	if s.config, err = msdsn.Parse(s.text); err != nil {
 		return server{}, errUnreadable

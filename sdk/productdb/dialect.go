@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/golang-sql/civil"
 )
 
 // Dialect is the kind of a database.
@@ -57,7 +59,10 @@ func (d Dialect) Time(t time.Time) any {
 	case t.IsZero():
 		return sql.NullTime{}
 	}
-	return t
+	// As datetime2, which the columns are. A time.Time travels as datetimeoffset,
+	// and to compare with one the server would convert each row's instead of using
+	// its index.
+	return civil.DateTimeOf(t)
 }
 
 // Cut returns t as the database gives it back: in UTC, whole microseconds.
