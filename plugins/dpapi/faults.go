@@ -38,6 +38,7 @@ func databaseFault(ctx context.Context, tried string, err error) error {
 	}
 	reason, source := fault.Unavailable, fault.SourceBackend
 	var newer *productdb.NewerSchemaError
+	var connect *productdb.ConnectError
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled), errors.Is(err, context.Canceled):
 		reason = fault.Cancelled
@@ -45,6 +46,8 @@ func databaseFault(ctx context.Context, tried string, err error) error {
 		reason = fault.Timeout
 	case errors.As(err, &newer):
 		reason, source = fault.ConfigInvalid, fault.SourceConfig
+	case errors.As(err, &connect):
+		reason = connect.Reason // its text names the setting
 	case errors.Is(err, fs.ErrPermission):
 		reason = fault.AccessDenied
 	default:
