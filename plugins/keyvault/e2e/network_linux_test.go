@@ -107,7 +107,7 @@ func TestAProxyThatRefusesIsNamed(t *testing.T) {
 	p.refuse = true
 	s := newSite(t, fake, short(""), "HTTPS_PROXY=http://user:"+passphrase+"@"+p.addr)
 	_, err := s.resolver().Get(s.ctx(), ref, secret.Current)
-	if !fault.Is(err, fault.Unavailable, fault.Timeout) || !strings.Contains(err.Error(), "Proxy Authentication Required") {
+	if !fault.Is(err, fault.Unavailable, fault.Timeout) || !strings.Contains(err.Error(), "HTTPS_PROXY") {
 		t.Fatalf("got %v", err)
 	}
 	s.findNo("the error", err.Error())

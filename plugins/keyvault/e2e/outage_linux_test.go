@@ -71,7 +71,7 @@ func suffer(t *testing.T, tests map[string]outage) {
 				within = limit
 			}
 			// Starting the plugin is part of the first call.
-			if took > within+1500*time.Millisecond {
+			if took > within+4*time.Second {
 				t.Errorf("the call took %s", took)
 			}
 			for _, r := range fake.Requests() {
