@@ -125,7 +125,7 @@ func (c *Client) guarded(ctx context.Context, op operation, request func(context
 	go func() {
 		defer func() {
 			if recover() != nil {
-				ended <- &panicError{stack: string(debug.Stack())}
+				ended <- &panicError{string(debug.Stack())}
 			}
 		}()
 		ended <- request(ctx)

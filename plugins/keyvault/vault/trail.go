@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -115,7 +114,7 @@ func (c tracedCredential) GetToken(ctx context.Context, options policy.TokenRequ
 	t.at(stepToken)
 	defer func() {
 		if recover() != nil {
-			err = &panicError{where: " while it fetched a token", stack: string(debug.Stack())}
+			err = &panicError{string(debug.Stack())}
 		}
 		t.token(err)
 	}()
@@ -126,6 +125,6 @@ func (c tracedCredential) GetToken(ctx context.Context, options policy.TokenRequ
 
 // panicError is a panic of the SDK. Its text is of the Go runtime or the SDK and
 // could quote an answer, so only the log of this process gets a stack.
-type panicError struct{ where, stack string }
+type panicError struct{ stack string }
 
-func (e *panicError) Error() string { return fmt.Sprintf("the Azure SDK panicked%s", e.where) }
+func (*panicError) Error() string { return "the Azure SDK panicked" }
