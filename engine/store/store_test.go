@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -13,10 +12,8 @@ import (
 	"github.com/identitymesh/identitymesh/engine/identity"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
-	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/sdk/productdb/servertest"
 )
-
-const serverVariable = "IDENTITYMESH_TEST_SQLSERVER_DSN"
 
 // backend is a database that the suite runs on; open may be called several
 // times to get stores that share it.
@@ -32,11 +29,8 @@ func onEach(t *testing.T, test func(t *testing.T, b backend)) {
 		test(t, backend{"SQLite", productdb.Config{DataFolder: t.TempDir()}})
 	})
 	t.Run("SQLServer", func(t *testing.T) {
-		dsn := os.Getenv(serverVariable)
-		if dsn == "" {
-			t.Skip("no SQL Server: set " + serverVariable + " to the connection string of an empty database")
-		}
-		test(t, backend{"SQLServer", productdb.Config{ConnectionString: secret.NewValue([]byte(dsn))}})
+		t.Parallel()
+		test(t, backend{"SQLServer", servertest.Database(t)})
 	})
 }
 

@@ -1,8 +1,6 @@
 package rows_test
 
 import (
-	"crypto/rand"
-	"os"
 	"testing"
 	"time"
 
@@ -12,13 +10,12 @@ import (
 	"github.com/identitymesh/identitymesh/plugins/dpapi/rows"
 	"github.com/identitymesh/identitymesh/sdk/naming"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
+	"github.com/identitymesh/identitymesh/sdk/productdb/servertest"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
-const dsnVariable = "IDENTITYMESH_TEST_SQLSERVER_DSN"
-
-// fixture is one database of one dialect. Its refs begin with a text of their
-// own, because a SQL Server is shared with other tests.
+// fixture is one database of one dialect, of this test alone. Its refs begin with
+// the prefix.
 type fixture struct {
 	t      *testing.T
 	cfg    productdb.Config
@@ -32,17 +29,13 @@ func everywhere(t *testing.T, test func(t *testing.T, f *fixture)) {
 		test(t, &fixture{t: t, prefix: "secret://t/", cfg: productdb.Config{DataFolder: t.TempDir()}})
 	})
 	t.Run("sqlserver", func(t *testing.T) {
-		dsn := os.Getenv(dsnVariable)
-		if dsn == "" {
-			t.Skipf("NOT TESTED on SQL Server: %s is not set", dsnVariable)
-		}
-		test(t, &fixture{t: t, prefix: "secret://" + rand.Text() + "/",
-			cfg: productdb.Config{ConnectionString: secret.NewValue([]byte(dsn)), DataFolder: t.TempDir()}})
+		cfg := servertest.Database(t)
+		cfg.DataFolder = t.TempDir()
+		test(t, &fixture{t: t, prefix: "secret://t/", cfg: cfg})
 	})
 }
 
-// open connects anew, as another process would, and removes the fixture's rows
-// at the end.
+// open connects anew, as another process would.
 func (f *fixture) open() (*rows.Table, *productdb.DB) {
 	f.t.Helper()
 	db, err := productdb.Open(f.t.Context(), f.cfg)
@@ -54,10 +47,6 @@ func (f *fixture) open() (*rows.Table, *productdb.DB) {
 		f.t.Fatal(err)
 	}
 	f.t.Cleanup(func() {
-		_, err := db.Write.Exec(db.Dialect.SQL("DELETE FROM IM_Secrets WHERE ref LIKE @p1 OR name LIKE @p1"), f.prefix+"%")
-		if err != nil {
-			f.t.Error(err)
-		}
 		if err := db.Close(); err != nil {
 			f.t.Error(err)
 		}

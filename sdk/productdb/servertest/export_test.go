@@ -1,0 +1,4 @@
+package servertest
+
+// Within is within, for its test.
+var Within = within
