@@ -25,7 +25,7 @@ func TestThePageHasTheMessagesOfTheSource(t *testing.T) {
 	if err != nil {
 		t.Skipf("the page of the repository is not beside this module: %v", err)
 	}
-	page := string(raw)
+	page := strings.ReplaceAll(string(raw), "\r\n", "\n")
 	_, messages, found := strings.Cut(page, "### Messages")
 	messages, _, _ = strings.Cut(messages, "\n## ")
 	if !found {
