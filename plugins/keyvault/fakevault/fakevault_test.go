@@ -113,6 +113,7 @@ func TestTheServicesRulesAndLimitsHold(t *testing.T) {
 	}{
 		{"GET", "/secrets", "", 400, "api-version"},
 		{"GET", "/secrets/a/" + v, "", 404, "SecretNotFound"},
+		{"GET", "/secrets/a/versions" + v, "", 200, `"value":[]`},
 		{"PUT", "/secrets/a" + v, "", 400, "required"},
 		{"PUT", "/secrets/a_b" + v, value(1), 400, "invalid name"},
 		{"PUT", "/secrets/a" + v, value(25*1024 + 1), 400, "BadParameter"},

@@ -24,11 +24,12 @@ func (s *Server) listDeleted(host string, r *http.Request) (any, *refusal) {
 }
 
 // listVersions gives the versions sorted by id, which is no order of time: the
-// service promises none.
+// service promises none. A name that is not in use has no versions, and no error:
+// the live tests of the SDK for JavaScript count zero of them.
 func (s *Server) listVersions(host, name string, r *http.Request) (any, *refusal) {
 	e, refused := s.find(host, name)
 	if refused != nil {
-		return nil, refused
+		e = &entry{}
 	}
 	byID := map[string]*version{}
 	var ids []string

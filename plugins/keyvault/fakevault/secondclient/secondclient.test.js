@@ -80,6 +80,7 @@ test("every version stays readable and is listed without its value", async () =>
   const listed = await all(officer.listPropertiesOfSecretVersions("versions"));
   assert.deepEqual(listed.map((v) => v.version).sort(), [first, second].map((v) => v.properties.version).sort());
   for (const v of listed) assert.equal(v.value, undefined);
+  assert.deepEqual(await all(officer.listPropertiesOfSecretVersions("missing")), []);
   await refused(officer.getSecret("versions", { version: "f".repeat(32) }), 404, "SecretNotFound", undefined);
 });
 
