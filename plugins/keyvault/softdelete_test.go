@@ -126,6 +126,21 @@ func TestARecoveryWhoseAnswerIsLostIsWaitedFor(t *testing.T) {
 	}
 }
 
+func TestARecoveryThatSomebodyElseBeganOrOvertookIsWaitedFor(t *testing.T) {
+	for name, refusal := range map[string]fakevault.Answer{
+		"recovered by another": {Status: 409, Body: fakevault.Refusal("Conflict", "ObjectIsBeingRecovered", "said by the vault")},
+		"purged by another":    {Status: 404, Body: fakevault.Refusal("SecretNotFound", "", "said by the vault")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := deletedWorld(t, fakevault.Rules{})
+			refusal.Method = "POST"
+			w.fake.Fail(refusal)
+			w.mustSet(ref, canary)
+			w.mustHold(ref, canary)
+		})
+	}
+}
+
 func TestAVaultThatNeverFinishesIsGivenUpAfterTwoMinutes(t *testing.T) {
 	tests := map[string]struct {
 		rules fakevault.Rules
@@ -216,6 +231,18 @@ func TestASetIsOverWhenTheRecoveredValueIsSeenNoMore(t *testing.T) {
 		w.fake.Fail(pass, stale)
 		w.mustSet(ref, canary)
 		w.mustHold(ref, canary)
+		if len(w.clock.slept) != 4 {
+			t.Errorf("it waited %d times", len(w.clock.slept))
+		}
+	})
+	t.Run("though it is of the same second", func(t *testing.T) {
+		moment := time.Now()
+		w := newWorld(t, setting{fake: fakevault.Config{Now: func() time.Time { return moment }}})
+		stale := old(w.mustSet(ref, "before"))
+		w.mustDelete(ref)
+		stale.Times = 3
+		w.fake.Fail(pass, stale)
+		w.mustSet(ref, canary)
 		if len(w.clock.slept) != 4 {
 			t.Errorf("it waited %d times", len(w.clock.slept))
 		}
