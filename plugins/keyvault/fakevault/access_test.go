@@ -101,9 +101,9 @@ func TestNoSpanHoldsMoreRequestsThanTheLimit(t *testing.T) {
 			}
 		})
 	}
-	c := start(t, fakevault.Config{Rules: fakevault.Rules{Others: -1}})
-	for i := range 4100 {
-		if status, text := c.vault("GET", "/secrets/a/"+v, c.CLIToken(), ""); status != 404 {
+	c := start(t, fakevault.Config{Rules: fakevault.Rules{Creates: -1}})
+	for i := range 310 {
+		if status, text := c.vault("PUT", "/secrets/a"+v, c.CLIToken(), `{"value":"x"}`); status != 200 {
 			t.Fatalf("request %d without a limit: %d %s", i, status, text)
 		}
 	}
