@@ -80,6 +80,9 @@ func TestSystemdTakesTheUnitsAndFindsThemHardened(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if want := ` service run --config "` + folder + `/my \"own\" 100%%$$HOME.json"` + "\n"; !strings.Contains(text, want) {
+			t.Errorf("%s is missing in\n%s", want, text)
+		}
 		file := written(t, p.Unit+".service", text)
 		if out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", file).CombinedOutput(); err != nil || strings.Contains(string(out), p.Unit) {
 			t.Errorf("%v: %s", err, out)

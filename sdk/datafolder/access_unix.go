@@ -13,13 +13,7 @@ import (
 
 const private = 0o700
 
-// create makes the folder as it must be, whatever the umask is.
-func create(folder string) error {
-	if err := os.Mkdir(folder, private); err != nil {
-		return err
-	}
-	return os.Chmod(folder, private)
-}
+func create(folder string) error { return os.Mkdir(folder, private) }
 
 // openTo says who else can open the folder, "" for nobody. The group of a folder that
 // belongs to somebody else is how this process got in.

@@ -135,20 +135,24 @@ func TestFileThatCannotBeSetAsideGoesOnGrowingAndTheOthersStay(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(folder, blocked, "below"), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, "x.2.log"), []byte("old"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		files := 3
+		older, files := map[string]string{"x.1.log": "newer", "x.2.log": "old"}, 3
 		if blocked == "x.1.log" {
-			files = 2 // else it would move on
+			older, files = map[string]string{"x.2.log": "old"}, 2 // with more, it would move on
+		}
+		for name, text := range older {
+			if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
 		w := open(t, logfile.Config{Folder: folder, Name: "x", MaxBytes: 3, MaxFiles: files})
 		write(t, w, "aaa", "bbb", "ccc")
 		if text, err := os.ReadFile(w.Path()); err != nil || string(text) != "aaabbbccc" {
 			t.Errorf("with %s in the way: got %q, %v", blocked, text, err)
 		}
-		if text, err := os.ReadFile(filepath.Join(folder, "x.2.log")); err != nil || string(text) != "old" {
-			t.Errorf("with %s in the way: the older file is %q, %v", blocked, text, err)
+		for name, want := range older {
+			if text, err := os.ReadFile(filepath.Join(folder, name)); err != nil || string(text) != want {
+				t.Errorf("with %s in the way: %s is %q, %v", blocked, name, text, err)
+			}
 		}
 	}
 }

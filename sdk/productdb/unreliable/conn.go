@@ -13,6 +13,7 @@ type conn struct {
 	tx     driver.Tx
 	broken bool
 	undone bool // the server ended the transaction by itself
+	open   map[*stmt]bool
 }
 
 // send does a statement, unless it fails first or afterwards; then drop, if any,
@@ -55,6 +56,9 @@ func (c *conn) cut() {
 	c.broken = true
 	if c.tx != nil {
 		_ = c.tx.Rollback() // after a commit it does nothing
+	}
+	for s := range c.open {
+		_ = s.Stmt.Close() // SQLite keeps the file open for what is not closed
 	}
 	_ = c.inner.Close()
 }
@@ -215,7 +219,12 @@ func (c *conn) PrepareContext(ctx context.Context, text string) (driver.Stmt, er
 	if err != nil {
 		return nil, err
 	}
-	return &stmt{inner, c, text}, nil
+	s := &stmt{inner, c, text}
+	if c.open == nil {
+		c.open = map[*stmt]bool{}
+	}
+	c.open[s] = true
+	return s, nil
 }
 
 type stmt struct {
@@ -228,6 +237,7 @@ func (s *stmt) Close() error {
 	if s.conn.broken {
 		return nil
 	}
+	delete(s.conn.open, s)
 	return s.Stmt.Close()
 }
 
