@@ -36,6 +36,13 @@ const (
 // newCredential makes a credential in an environment of its own.
 func newCredential(t *testing.T, s settings.Settings, variables env) (*credential.Credential, diag.List) {
 	t.Helper()
+	clearVariables(t, variables)
+	return credential.New(credential.Config{Settings: s})
+}
+
+// clearVariables leaves only these of the variables that decide who we are.
+func clearVariables(t *testing.T, variables env) {
+	t.Helper()
 	for _, name := range credential.Variables(os.Environ()) {
 		t.Setenv(name, "") // so that it is put back
 		if err := os.Unsetenv(name); err != nil {
@@ -45,7 +52,6 @@ func newCredential(t *testing.T, s settings.Settings, variables env) (*credentia
 	for name, value := range variables {
 		t.Setenv(name, value)
 	}
-	return credential.New(credential.Config{Settings: s})
 }
 
 func TestWhatIsWrongWithTheEnvironmentIsSaidAtTheStart(t *testing.T) {
