@@ -118,9 +118,12 @@ func (b bundle) archive(c Config, set Set) (string, error) {
 func installers(ctx context.Context, c Config, set Set) ([]string, error) {
 	var names []string
 	for _, b := range bundles(c, set) {
-		config := msi.Config{Name: b.name, Version: b.version, Settings: set.Files.Settings, Out: filepath.Join(c.Out, b.file(set, ".msi")), Time: c.Time}
+		config := msi.Config{Name: b.name, Version: b.version, Out: filepath.Join(c.Out, b.file(set, ".msi")), Time: c.Time}
+		if b.whole {
+			config.Settings = set.Files.Settings
+		}
 		for _, p := range b.programs {
-			config.Programs = append(config.Programs, msi.Program{Name: p.Name, Plugin: p.Plugin, Path: p.Path, Lock: p.Lock})
+			config.Programs = append(config.Programs, msi.Program{Name: p.Name, Plugin: p.Plugin, Version: p.Version, Path: p.Path, Lock: p.Lock})
 		}
 		if err := msi.Make(ctx, config); err != nil {
 			return nil, err

@@ -79,7 +79,8 @@ func (b bundle) productContents(set Set) files.Contents {
 }
 
 func (b bundle) pluginContents(set Set) files.Contents {
-	var out files.Contents
+	// The folder belongs to all of them, so that the last one takes it away.
+	out := files.Contents{folder(programs, "root", 0o755)}
 	for _, p := range b.programs {
 		out = append(out, file(p.Path, path.Join(programs, p.Name), 0o755), file(p.Lock, path.Join(programs, filepath.Base(p.Lock)), 0o644))
 	}
@@ -92,6 +93,7 @@ func (b bundle) packed(set Set) string { return filepath.Join(set.Dir, b.name+bi
 func (b bundle) docs(set Set) files.Contents {
 	doc := path.Join("/usr/share/doc", b.name)
 	return files.Contents{
+		folder(doc, "root", 0o755),
 		file(set.Files.Licence, path.Join(doc, "copyright"), 0o644),
 		file(b.packed(set), path.Join(doc, b.name+billExtension), 0o644),
 	}

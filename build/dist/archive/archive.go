@@ -31,12 +31,9 @@ type File struct {
 func TarGz(out string, files []File, t time.Time) error {
 	return create(out, func(w io.Writer) error {
 		// The header of gzip has neither name nor time.
-		zw, err := gzip.NewWriterLevel(w, gzip.BestCompression)
-		if err != nil {
-			return err
-		}
+		zw := gzip.NewWriter(w)
 		tw := tar.NewWriter(zw)
-		err = each(files, func(f File, size int64, content io.Reader) error {
+		err := each(files, func(f File, size int64, content io.Reader) error {
 			header := &tar.Header{
 				Typeflag: tar.TypeReg, Name: f.Name, Size: size, Mode: int64(f.Mode.Perm()), ModTime: t.UTC().Truncate(time.Second),
 				Uname: "root", Gname: "root", Format: tar.FormatPAX,

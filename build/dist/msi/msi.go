@@ -29,6 +29,8 @@ type Program struct {
 	// Name of the file without .exe, and Plugin, what configuration calls it when it
 	// is a plugin.
 	Name, Plugin string
+	// Version of a plugin, which may be another than the product's.
+	Version string
 	// Path of the file, and Lock of a plugin's lock file.
 	Path, Lock string
 }
@@ -40,7 +42,8 @@ type Config struct {
 	// Version as in 1.2.3 or 1.2.3-dev. Windows compares the numbers only.
 	Version  string
 	Programs []Program
-	// Settings is the path of the appsettings.json to begin with.
+	// Settings is the path of the appsettings.json to begin with; the installer of a
+	// plugin has none.
 	Settings string
 	// Time of the files in it.
 	Time time.Time
@@ -126,9 +129,9 @@ type program struct {
 	Path    string
 	// Of a service: its names, and the property that has its account.
 	Service, DisplayName, Description, AccountProperty string
-	// Of a plugin: what configuration calls it, its lock file's name and path, and
-	// the property that is set while it is installed by an installer of its own.
-	Plugin, LockFile, Lock, OwnProperty string
+	// Of a plugin: what configuration calls it, its version, its lock file's name and
+	// path, and the property that is set while it is installed by an installer of its own.
+	Plugin, Version, LockFile, Lock, OwnProperty string
 }
 
 // namespace begins all identifiers of our installers. It never changes: Windows
@@ -175,7 +178,7 @@ func describe(c Config, dir string) (description, error) {
 			if entry.Lock, err = take(p.Lock); err != nil {
 				return d, err
 			}
-			entry.Plugin, entry.LockFile = p.Plugin, filepath.Base(p.Lock)
+			entry.Plugin, entry.Version, entry.LockFile = p.Plugin, p.Version, filepath.Base(p.Lock)
 			entry.Feature, entry.OwnProperty = "Plugin_"+p.Plugin, "OWN_"+strings.ToUpper(p.Plugin)
 			d.Plugins = append(d.Plugins, entry)
 		case p.Name == "identitymesh-engine":

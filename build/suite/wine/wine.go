@@ -3,8 +3,8 @@
 // It makes a Wine prefix in which programs of today's Go run, runs go test for
 // Windows with it, and ends Wine. Two programs help: command run stands between go
 // test and Wine, command go lets tests within Wine build programs. What Wine
-// cannot show of Windows is listed in docs/contributing.md. Start reading at
-// [Test].
+// cannot show of Windows is listed in docs/contributing.md. [Batch] runs anything
+// else in a Wine of its own. Start reading at [Test].
 package wine
 
 import (
@@ -69,17 +69,8 @@ func Test(ctx context.Context, c Config) (err error) {
 	if c.Prefix, err = filepath.Abs(c.Prefix); err != nil {
 		return fmt.Errorf("prepare Wine: %w", err)
 	}
-	env := []string{
-		"WINEPREFIX=" + c.Prefix, "WINELOADER=" + t.loader, "WINESERVER=" + t.server,
-		"WINEARCH=win64", "WINEDEBUG=-all", "DISPLAY=",
-	}
-	defer func() {
-		// The tests may have been broken off, Wine ends all the same.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTime)
-		defer cancel()
-		_, _ = command.Run(ctx, command.Spec{Env: env, Args: []string{t.server, "-k"}}) // it may have left already
-		_, _ = command.Run(ctx, command.Spec{Env: env, Args: []string{t.server, "-w"}})
-	}()
+	env := t.environment(c.Prefix)
+	defer t.end(ctx, env)
 	if err := t.makePrefix(ctx, c.Prefix, env); err != nil {
 		return fmt.Errorf("make a Wine prefix: %w", err)
 	}
@@ -91,7 +82,7 @@ func Test(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	env = append(env,
-		"WINEPATH="+windowsPath(filepath.Join(work, "path")),
+		"WINEPATH="+Path(filepath.Join(work, "path")),
 		"GOOS=windows", "GOARCH=amd64", "CGO_ENABLED=0", "GOWORK=off",
 		// Programs that tests build need it too.
 		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+overlay),
@@ -122,6 +113,3 @@ func buildTools(ctx context.Context, w workspace.Workspace, folder string) error
 	}
 	return nil
 }
-
-// windowsPath is how programs in a prefix call a path of this system.
-func windowsPath(path string) string { return "Z:" + strings.ReplaceAll(path, "/", `\`) }
