@@ -42,7 +42,7 @@ func Variables(environ []string) []string {
 		name, _, _ := strings.Cut(entry, "=")
 		upper := strings.ToUpper(name)
 		for _, prefix := range []string{"AZURE_", "IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT",
-			"IMDS_ENDPOINT", "MSI_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_"} {
+			"IMDS_ENDPOINT", "MSI_", "DEFAULT_IDENTITY_CLIENT_ID", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_", "REQUESTS_CA_BUNDLE"} {
 			if strings.HasPrefix(upper, prefix) {
 				names = append(names, name)
 				break
