@@ -60,8 +60,10 @@ func TestAWriteWhoseAnswerWasLostIsReadBackBeforeItIsSentAgain(t *testing.T) {
 func TestAnAnswerThatComesTooLateLeavesTimeToReadBack(t *testing.T) {
 	w := newWorld(t, setting{})
 	w.mustSet(ref, "before")
-	w.fake.Fail(onPut(fakevault.Answer{Hang: true, Apply: true}))
-	m, err := w.Set(within(t, 1200*time.Millisecond), provider.SetRequest{Ref: ref, Value: secret.NewValue([]byte(canary))})
+	w.fake.Fail(onPut(fakevault.Answer{Hang: true, Apply: true}),
+		fakevault.Answer{Method: "GET", Delay: time.Millisecond}, // the look before the write
+		fakevault.Answer{Method: "GET", Delay: 400 * time.Millisecond})
+	m, err := w.Set(within(t, 2800*time.Millisecond), provider.SetRequest{Ref: ref, Value: secret.NewValue([]byte(canary))})
 	if w.note(err) != nil {
 		t.Fatal(err)
 	}
