@@ -21,7 +21,7 @@ func breakable(t *testing.T) (backend, *unreliable.Line) {
 func TestAMigrationThatBreaksOffIsCompletedByTheNextStart(t *testing.T) {
 	b, line := breakable(t)
 	b.open(t)
-	statements := line.Count()
+	statements := len(line.Sent())
 	if statements < 30 {
 		t.Fatalf("only %d statements", statements)
 	}
@@ -57,7 +57,7 @@ func TestAPageThatDidNotArriveIsNotTakenForOneOfAnEarlierImportOfTheRun(t *testi
 	sound, _ := again()
 	line.Break(unreliable.Plan{})
 	must1(sound.Stage(t.Context(), store.Batch{Objects: people(3)}))(t)
-	commit := line.Count()
+	commit := len(line.Sent())
 
 	i, c := again()
 	line.Break(unreliable.Plan{At: commit, Fault: unreliable.CutBefore})

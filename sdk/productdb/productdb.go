@@ -46,6 +46,9 @@ type Config struct {
 	// last commits may be lost then, never the file's consistency; a crash of the
 	// process alone loses nothing either way.
 	Durable bool
+	// CacheKiB is how much of the SQLite file each connection keeps in memory; with 0
+	// the one that writes keeps enough for a large import.
+	CacheKiB int
 	// Jitter returns a random wait below max for retries; nil means a default.
 	Jitter func(max time.Duration) time.Duration
 	// Wrap, when set, puts something between the pools and the driver; tests let

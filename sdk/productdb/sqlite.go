@@ -1,6 +1,7 @@
 package productdb
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -22,6 +23,8 @@ const (
 	// lockTimeout is how long setting up waits for another process's set-up.
 	lockTimeout = 2 * time.Minute
 	lockPoll    = 20 * time.Millisecond
+	// importCacheKiB keeps the indexes of a large import in memory.
+	importCacheKiB = 32 << 10
 )
 
 func openSQLitePath(ctx context.Context, cfg Config, path string) (*DB, error) {
@@ -50,10 +53,10 @@ func openSQLite(ctx context.Context, cfg Config, folder, name string) (*DB, erro
 	}
 
 	d := &DB{Dialect: SQLite, Target: path, path: path, jitter: cfg.Jitter}
-	d.Write = cfg.pool(sqliteConnector{sqliteURI(path, cfg.Durable, false)})
+	d.Write = cfg.pool(sqliteConnector{sqliteURI(path, cfg, false)})
 	d.Write.SetMaxOpenConns(1)
 	d.Write.SetMaxIdleConns(1)
-	d.Read = cfg.pool(sqliteConnector{sqliteURI(path, cfg.Durable, true)})
+	d.Read = cfg.pool(sqliteConnector{sqliteURI(path, cfg, true)})
 	readers := max(4, runtime.GOMAXPROCS(0))
 	d.Read.SetMaxOpenConns(readers)
 	d.Read.SetMaxIdleConns(readers)
@@ -78,7 +81,7 @@ func (c sqliteConnector) Driver() driver.Driver { return &sqlite.Driver{} }
 
 // sqliteURI returns the file as a URI, because in a plain name a ? or % of the
 // path would be taken for parameters.
-func sqliteURI(path string, durable, readOnly bool) string {
+func sqliteURI(path string, cfg Config, readOnly bool) string {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // a drive letter
@@ -89,9 +92,10 @@ func sqliteURI(path string, durable, readOnly bool) string {
 	q.Set("_foreign_keys", "on")
 	q.Set("_dqs", "0")
 	q.Set("_synchronous", "NORMAL")
-	if durable {
+	if cfg.Durable {
 		q.Set("_synchronous", "FULL")
 	}
+	cache := cfg.CacheKiB
 	if readOnly {
 		q.Set("_query_only", "on")
 		q.Set("_txlock", "deferred")
@@ -100,7 +104,10 @@ func sqliteURI(path string, durable, readOnly bool) string {
 		// A large import checkpoints less often; the log is cut back afterwards.
 		q.Add("_pragma", "wal_autocheckpoint(8000)")
 		q.Add("_pragma", "journal_size_limit(67108864)")
-		q.Add("_pragma", "cache_size(-32768)")
+		cache = cmp.Or(cache, importCacheKiB)
+	}
+	if cache != 0 {
+		q.Add("_pragma", fmt.Sprintf("cache_size(-%d)", cache))
 	}
 	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: q.Encode()}).String()
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -41,7 +42,7 @@ func Faults() []Fault { return []Fault{Deadlock, Stale, CutBefore, CutAfter, Cut
 type Line struct {
 	mu    sync.Mutex
 	plan  Plan
-	count int
+	sent  []string
 	where string
 	down  bool
 }
@@ -62,7 +63,7 @@ func (l *Line) Wrap(c driver.Connector) driver.Connector { return connector{c, l
 func (l *Line) Break(p Plan) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.plan, l.count, l.where, l.down = p, 0, "", false
+	l.plan, l.sent, l.where, l.down = p, nil, "", false
 }
 
 // Heal ends all trouble and returns the statement that failed, empty when none
@@ -74,20 +75,19 @@ func (l *Line) Heal() string {
 	return l.where
 }
 
-// Count returns how many statements were sent since [Line.Break], or since the
-// beginning.
-func (l *Line) Count() int {
+// Sent returns the statements since [Line.Break], or since the beginning.
+func (l *Line) Sent() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.count
+	return slices.Clone(l.sent)
 }
 
 // next counts a statement and says how it fails, if it does.
 func (l *Line) next(text string) (f Fault) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.count++
-	if l.count != l.plan.At {
+	l.sent = append(l.sent, text)
+	if len(l.sent) != l.plan.At {
 		return ""
 	}
 	l.where, l.down = text, l.plan.Lasting
