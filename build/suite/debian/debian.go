@@ -60,6 +60,10 @@ func Needs() []Need {
 		{Package: "systemd", Any: []string{"systemd-analyze"}, For: "the tests of the units"},
 		{Package: "wine64", Any: []string{"wine64", "/usr/lib/wine/wine64"}, For: "the tests of the Windows build"},
 		{Package: "gcc-mingw-w64-x86-64", Any: []string{"x86_64-w64-mingw32-gcc"}, For: "the tests of the Windows build"},
+		{Package: "wixl", Any: []string{"wixl"}, For: "the installers for Windows"},
+		{Package: "msitools", Any: []string{"msibuild"}, For: "the installers for Windows"},
+		{Package: "osslsigncode", Any: []string{"osslsigncode"}, For: "the signatures of programs and installers"},
+		{Package: "rpm", Any: []string{"rpm"}, For: "the tests of the rpm packages"},
 	}
 }
 
