@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/identitymesh/identitymesh/plugins/keyvault/credential"
@@ -63,7 +64,7 @@ type Provider struct {
 	logger     *slog.Logger
 	sleep      func(context.Context, time.Duration) error
 	close      func()
-	identified sync.Once
+	identified atomic.Bool
 	warned     warnings
 
 	stampLock sync.Mutex
@@ -136,10 +137,11 @@ func (p *Provider) bounded(ctx context.Context) (context.Context, context.Cancel
 
 // identify logs, once, who we turned out to be.
 func (p *Provider) identify(ctx context.Context) {
-	if id := p.credential.Identity(); id != "" {
-		p.identified.Do(func() {
-			p.logger.InfoContext(ctx, "key vault identity proved", keyVault, p.vault.Host(), keyIdentity, id)
-		})
+	if p.identified.Load() {
+		return
+	}
+	if id := p.credential.Identity(); id != "" && p.identified.CompareAndSwap(false, true) {
+		p.logger.InfoContext(ctx, "key vault identity proved", keyVault, p.vault.Host(), keyIdentity, id)
 	}
 }
 

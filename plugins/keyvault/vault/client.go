@@ -54,7 +54,7 @@ type Client struct {
 func ClientOptions(client *http.Client, tracer trace.TracerProvider, application string) azcore.ClientOptions {
 	return azcore.ClientOptions{
 		Transport:        client,
-		TracingProvider:  azotel.NewTracingProvider(tracer, nil),
+		TracingProvider:  onlySampled(azotel.NewTracingProvider(tracer, nil)),
 		Telemetry:        policy.TelemetryOptions{ApplicationID: application},
 		PerRetryPolicies: []policy.Policy{certificatePolicy{}},
 	}
