@@ -65,16 +65,21 @@ func explain(c msdsn.Config, err error) error {
 	case 40615:
 		return say(fault.AccessDenied, "allow the address of this host in the server's firewall")
 	}
+	late := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &dial) && dial.Timeout()
+	reason := fault.Unavailable
+	if late {
+		reason = fault.Timeout
+	}
 	switch {
 	case errors.As(err, &dns):
-		return say(fault.Unavailable, "check the name in Server")
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &dial) && dial.Timeout():
-		return say(fault.Timeout, "check the name and port in Server, the firewalls between, and whether the server is overloaded")
+		return say(reason, "check the name in Server")
 	case c.Instance != "" && c.Port == 0:
-		return say(fault.Unavailable, "check the name of the instance in Server, and that SQL Server Browser runs there and can be reached on UDP port 1434; "+
+		return say(reason, "check the name of the instance in Server, and that SQL Server Browser runs there and can be reached on UDP port 1434; "+
 			"or name the port: Server=%s,<port>", c.Host)
+	case late:
+		return say(reason, "check the name and port in Server, the firewalls between, and whether the server is overloaded")
 	case errors.As(err, &dial):
-		return say(fault.Unavailable, "check Server and its port, and that SQL Server runs there with TCP/IP switched on")
+		return say(reason, "check Server and its port, and that SQL Server runs there with TCP/IP switched on")
 	}
-	return say(fault.Unavailable, "check Server, the way of signing in, and Encrypt")
+	return say(reason, "check Server, the way of signing in, and Encrypt")
 }

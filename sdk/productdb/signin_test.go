@@ -92,6 +92,12 @@ func TestAServerThatIsNotThere(t *testing.T) {
 	_ = gone.Close()
 	expectAdvice(t, connect(t, "sqlserver://sa:"+canaryWord+"@"+gone.Addr().String()+"?database=IM"),
 		fault.Unavailable, "TCP/IP", gone.Addr().String())
+	silent, err := net.ListenPacket("udp", "127.0.0.2:1434") // a firewall that drops looks the same
+	if err == nil {
+		defer silent.Close()
+		expectAdvice(t, connect(t, `Server=127.0.0.2\NONE;Database=IM;User ID=sa;dial timeout=1;Password=`+canaryWord),
+			fault.Unavailable, "SQL Server Browser", "1434", "Server=127.0.0.2,<port>")
+	}
 	expectAdvice(t, connect(t, `Server=127.0.0.1\NONE;Database=IM;User ID=sa;dial timeout=2;Password=`+canaryWord),
 		fault.Unavailable, "SQL Server Browser", "1434", "Server=127.0.0.1,<port>")
 }

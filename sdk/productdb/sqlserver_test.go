@@ -136,6 +136,29 @@ func TestUniqueViolationsAreRecognised(t *testing.T) {
 	}
 }
 
+func TestAProgramThatIsOlderThanTheTablesOfASQLServerRefuses(t *testing.T) {
+	files := fstest.MapFS{"sqlserver/00001_a.sql": {Data: []byte("-- +goose Up\nCREATE TABLE A (id int);\n")}}
+	server := &fakeserver.Server{Reply: func(text string) fakeserver.Answer {
+		switch {
+		case strings.Contains(text, "sp_getapplock"):
+			return fakeserver.Answer{Rows: [][]driver.Value{{int64(0)}}}
+		case strings.Contains(text, "MAX(version_id)"):
+			return fakeserver.Answer{Rows: [][]driver.Value{{int64(7)}}}
+		case strings.Contains(text, "SELECT TOP 1 tstamp"):
+			return fakeserver.Answer{Rows: [][]driver.Value{{time.Now(), true}}}
+		}
+		return fakeserver.Answer{Affected: 1}
+	}}
+	var newer *productdb.NewerSchemaError
+	err := server.DB().Migrate(t.Context(), files, "IM_TestSchema")
+	if !errors.As(err, &newer) || newer.Found != 7 || newer.Known != 1 || !strings.Contains(err.Error(), "upgraded by a newer version") {
+		t.Errorf("said %v", err)
+	}
+	if server.Count("CREATE TABLE A") != 0 || server.Count("COMMIT") != 0 || server.Count("ROLLBACK") != 1 {
+		t.Errorf("sent %v", server.Sent())
+	}
+}
+
 func TestMigratingASQLServerHappensUnderItsLock(t *testing.T) {
 	files := fstest.MapFS{"sqlserver/00001_a.sql": {Data: []byte("-- +goose Up\nCREATE TABLE A (id int);\n")}}
 	for name, tc := range map[string]struct {
