@@ -64,9 +64,11 @@ func (c *Client) do(ctx context.Context, op operation, target Target, request fu
 	ctx, span := c.tracer.Start(ctx, "keyvault."+op.name, trace.WithAttributes(
 		attribute.String("keyvault.host", c.host), attribute.String("keyvault.name", target.Name)))
 	defer span.End()
+	if !isJoined(ctx) {
+		ctx = context.WithValue(ctx, trailKey{}, &trail{})
+	}
 	t := trailOf(ctx)
 	t.resume(progress{step: stepStart})
-	ctx = context.WithValue(ctx, trailKey{}, t)
 	ctx = policy.WithRetryOptions(ctx, c.retryOptions(ctx, op, t))
 	start := time.Now()
 	err := c.admitted(ctx, op, t, request)
@@ -121,26 +123,11 @@ func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFu
 // does not end with its context: while one call fetches a token, the SDK lets the
 // others wait without looking at theirs.
 func (c *Client) guarded(ctx context.Context, op operation, request func(context.Context) error) error {
-	ended := make(chan error, 1)
-	go func() {
-		defer func() {
-			if recover() != nil {
-				ended <- &panicError{string(debug.Stack())}
-			}
-		}()
-		ended <- request(ctx)
-	}()
 	var err error
-	select {
-	case err = <-ended:
-	case <-ctx.Done():
-		// As a rule the call ends at once and knows more than its context. The SDK
-		// gives a command that it kills 100 ms to let go of its output.
-		select {
-		case err = <-ended:
-		case <-time.After(answerMargin * 3 / 5):
-			return ctx.Err()
-		}
+	if isJoined(ctx) {
+		err = recovered(ctx, request) // the readers do not wait for it longer than they may
+	} else {
+		err = abandoned(ctx, request)
 	}
 	withoutRequest(err)
 	var panicked *panicError
@@ -148,6 +135,35 @@ func (c *Client) guarded(ctx context.Context, op operation, request func(context
 		c.logger.ErrorContext(ctx, "azure sdk panicked", "operation", op.name, "stack", panicked.stack)
 	}
 	return err
+}
+
+// recovered turns a panic into an error.
+func recovered(ctx context.Context, request func(context.Context) error) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = &panicError{string(debug.Stack())}
+		}
+	}()
+	return request(ctx)
+}
+
+// abandoned leaves a request behind that does not end with its context.
+func abandoned(ctx context.Context, request func(context.Context) error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- recovered(ctx, request) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	// As a rule the call ends at once and knows more than its context. The SDK
+	// gives a command that it kills 100 ms to let go of its output.
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(answerMargin * 3 / 5):
+		return ctx.Err()
+	}
 }
 
 // corrupt is an answer that came, with success, and is not what it must be.

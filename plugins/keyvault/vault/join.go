@@ -85,7 +85,7 @@ func (rs *reads) join(ctx context.Context, q question, read func(context.Context
 	defer rs.mu.Unlock()
 	r := rs.waiting[q]
 	if r == nil {
-		r = &joinedRead{question: q, read: read, trail: &trail{progress: progress{step: stepJoined}}, done: make(chan struct{})}
+		r = &joinedRead{question: q, read: read, trail: &trail{joined: true, progress: progress{step: stepJoined}}, done: make(chan struct{})}
 		// The values of ctx stay: the read belongs to the trace of who asked first.
 		r.ctx, r.cancel = context.WithCancel(context.WithValue(context.WithoutCancel(ctx), trailKey{}, r.trail))
 		if rs.waiting == nil {

@@ -14,7 +14,8 @@ import (
 // returns a bare context error, whatever it was busy with; the trail is what
 // lets us name the step.
 type trail struct {
-	mu sync.Mutex
+	joined bool // the call runs for readers who may leave it
+	mu     sync.Mutex
 	progress
 }
 
@@ -52,6 +53,12 @@ func trailOf(ctx context.Context) *trail {
 		return t
 	}
 	return &trail{}
+}
+
+// isJoined reports whether ctx is of a read that others may have joined.
+func isJoined(ctx context.Context) bool {
+	t, ok := ctx.Value(trailKey{}).(*trail)
+	return ok && t.joined
 }
 
 func (t *trail) at(step string) {
