@@ -28,6 +28,10 @@ import (
 // starts; with the embedded database it may wait for another process's start.
 const validateTimeout = 2 * time.Second
 
+// cacheKiB is enough for secrets, which are written one by one or by a rotation
+// that goes over each once.
+const cacheKiB = 512
+
 // Definition returns the plugin. version is a semantic version without a leading
 // v; when it is empty, the build says it.
 func Definition(version string) provider.Definition[*Provider] {
@@ -70,7 +74,8 @@ func open(ctx context.Context, env provider.Environment) (*Provider, diag.List) 
 			ConnectionString: env.Settings.Secret(keyConnectionString),
 			DataFolder:       folder,
 			// A secret that was reported as set must not be lost with the power.
-			Durable: true,
+			Durable:  true,
+			CacheKiB: cacheKiB,
 		}, time.Now, env.Tracer),
 		host: protector.NewHost(protector.Config{Keys: keys, HostName: hostName}),
 		keys: keys,

@@ -84,14 +84,11 @@ func (p *Provider) reseal(ctx context.Context, table *rows.Table, out *provider.
 	if err != nil {
 		return protectorFault(err)
 	}
-	counts, err := table.ByKey(ctx, sealer.Identity())
+	total, err := table.CountOutdated(ctx, sealer.Identity())
 	if err != nil {
 		return databaseFault(ctx, "look at IM_Secrets", err)
 	}
-	total, done := -counts[out.Key], 0
-	for _, n := range counts {
-		total += n
-	}
+	done := 0
 	for after, more := "", true; more; {
 		progress(provider.KeyProgress{Done: done, Total: max(total, done)})
 		var last string
@@ -101,7 +98,7 @@ func (p *Provider) reseal(ctx context.Context, table *rows.Table, out *provider.
 		}
 		after, done = last, done+n
 	}
-	progress(provider.KeyProgress{Done: done, Total: max(total, done)})
+	progress(provider.KeyProgress{Done: done, Total: done}) // others may have set some of them meanwhile
 	return nil
 }
 

@@ -34,6 +34,10 @@ const FinishGrace = contract.LeaveGrace / 2
 // of every call and saves next to nothing.
 const gcPercent = 400
 
+// commandGCPercent: a command goes over many secrets beside the processes that
+// serve, and memory is worth more than its time.
+const commandGCPercent = 25
+
 // processors that run Go code at once. A call hops between four goroutines, each
 // of which would be woken on another processor: with one it is answered in three
 // quarters of the time, at the same rate with many callers. What waits for the
@@ -68,7 +72,11 @@ func run[P provider.Provider](def provider.Definition[P], args []string) int {
 	// the real one.
 	stderr := os.Stderr
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		percent := gcPercent
+		if asCommand {
+			percent = commandGCPercent
+		}
+		debug.SetGCPercent(percent)
 	}
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(processors)

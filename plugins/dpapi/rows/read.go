@@ -3,26 +3,30 @@ package rows
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 
 	"github.com/identitymesh/identitymesh/sdk/naming"
-	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
-
-const metadataColumns = "name, ref, protector, key_id, host_id, host_name, version, created, updated, expires, tags"
 
 // pageBytes ends a page early, so that one with many long refs and tags stays
 // far below the 4 MiB of a message.
 const pageBytes = 2 << 20
+
+// pageRows is the largest page that anybody asks for.
+const pageRows = 1000
 
 // Find returns the row of ref, or [ErrNotFound]. A row under the mapped name goes
 // before a legacy one.
 func (t *Table) Find(ctx context.Context, ref secret.Ref) (_ Row, err error) {
 	ctx, end := t.span(ctx, "SELECT")
 	defer func() { end(err) }()
-	mapped, legacy, err := t.lookup(ctx, t.db.Read, ref)
+	// Nearly always there, and a statement of one index and one row.
+	name := naming.Name(string(ref))
+	mapped, legacy, err := t.among(t.byName.QueryContext(ctx, name))(ref)
+	if err == nil && mapped == nil {
+		mapped, legacy, err = t.lookup(ctx, t.db.Read, ref)
+	}
 	switch {
 	case err != nil:
 		return Row{}, err
@@ -45,16 +49,17 @@ func (t *Table) Page(ctx context.Context, after string, size int) (page []Row, m
 		return nil, false, fmt.Errorf("list secrets: %w", err)
 	}
 	defer found.Close()
-	bytes := 0
+	page = make([]Row, 0, min(size, pageRows))
+	scan, bytes := newScanner(found), 0
 	for found.Next() {
 		if len(page) == size || bytes > pageBytes {
 			return page, true, nil
 		}
-		row, tagBytes, err := scan(found)
+		row, n, err := scan.row()
 		if err != nil {
 			return nil, false, err
 		}
-		bytes += len(row.Name) + len(row.Ref) + tagBytes
+		bytes += n
 		page = append(page, row)
 	}
 	return page, false, found.Err()
@@ -80,51 +85,33 @@ type querier interface {
 // lookup returns the row under ref's mapped name and the legacy row of ref, each
 // nil when there is none.
 func (t *Table) lookup(ctx context.Context, q querier, ref secret.Ref) (mapped, legacy *Row, err error) {
-	name := naming.Name(string(ref))
-	found, err := q.QueryContext(ctx, t.db.Dialect.SQL(
-		"SELECT "+metadataColumns+", blob FROM IM_Secrets WHERE name = @p1 OR (name = @p2 AND protector IS NULL)"), name, string(ref))
-	if err != nil {
-		return nil, nil, fmt.Errorf("find secret: %w", err)
-	}
-	defer found.Close()
-	for found.Next() {
-		var blob []byte
-		row, _, err := scan(found, &blob)
-		if err != nil {
-			return nil, nil, err
-		}
-		row.Blob = blob
-		// Compared here too: SQL Server takes a name with blanks at its end, and in
-		// a table of the .NET product one in other letters, for equal.
-		switch {
-		case row.Name == name && !row.Legacy():
-			mapped = &row
-		case row.Name == string(ref) && row.Legacy():
-			legacy = &row
-		}
-	}
-	return mapped, legacy, found.Err()
+	return t.among(q.QueryContext(ctx, t.db.Dialect.SQL(
+		"SELECT "+metadataColumns+", blob FROM IM_Secrets WHERE name = @p1 OR (name = @p2 AND protector IS NULL)"),
+		naming.Name(string(ref)), string(ref)))(ref)
 }
 
-func scan(found *sql.Rows, more ...any) (row Row, tagBytes int, err error) {
-	var ref, kind, keyID, hostID, hostName, tags sql.NullString
-	var created, updated, expires productdb.Time
-	err = found.Scan(append([]any{&row.Name, &ref, &kind, &keyID, &hostID, &hostName, &row.Number,
-		&created, &updated, &expires, &tags}, more...)...)
-	if err != nil {
-		return Row{}, 0, fmt.Errorf("read a row of IM_Secrets: %w", err)
-	}
-	row.Ref = secret.Ref(ref.String)
-	if kind.String == "" {
-		row.Ref = secret.Ref(row.Name)
-	}
-	row.Sealed.Kind, row.Sealed.KeyID = kind.String, keyID.String
-	row.Sealed.HostID, row.Sealed.HostName = hostID.String, hostName.String
-	row.Created, row.Updated, row.Expires = created.Time, updated.Time, expires.Time
-	if tags.String != "" {
-		if err := json.Unmarshal([]byte(tags.String), &row.Tags); err != nil {
-			return Row{}, 0, fmt.Errorf("tags in row %s of IM_Secrets: %w", row.Name, err)
+// among picks the rows of a ref from those that were found.
+func (t *Table) among(found *sql.Rows, err error) func(ref secret.Ref) (mapped, legacy *Row, err error) {
+	return func(ref secret.Ref) (mapped, legacy *Row, _ error) {
+		if err != nil {
+			return nil, nil, fmt.Errorf("find secret: %w", err)
 		}
+		defer found.Close()
+		scan := newScanner(found)
+		for found.Next() {
+			row, _, err := scan.row()
+			if err != nil {
+				return nil, nil, err
+			}
+			// Compared here too: SQL Server takes a name with blanks at its end, and in
+			// a table of the .NET product one in other letters, for equal.
+			switch {
+			case row.Name == naming.Name(string(ref)) && !row.Legacy():
+				mapped = &row
+			case row.Name == string(ref) && row.Legacy():
+				legacy = &row
+			}
+		}
+		return mapped, legacy, found.Err()
 	}
-	return row, len(tags.String), nil
 }

@@ -28,19 +28,31 @@ func (t *Table) Outdated(ctx context.Context, newest protector.Identity, after s
 		return nil, false, fmt.Errorf("find secrets of older keys: %w", err)
 	}
 	defer found.Close()
+	scan := newScanner(found)
 	for bytes := 0; found.Next(); {
-		var blob []byte
-		row, tagBytes, err := scan(found, &blob)
+		row, n, err := scan.row()
 		if err != nil {
 			return nil, false, err
 		}
-		row.Blob = blob
 		page = append(page, row)
-		if bytes += len(blob) + len(row.Ref) + tagBytes; bytes > outdatedBytes {
+		if bytes += n + len(row.Blob); bytes > outdatedBytes {
 			return page, true, nil
 		}
 	}
 	return page, len(page) == outdatedRows, found.Err()
+}
+
+// CountOutdated returns how many rows [Table.Outdated] has.
+func (t *Table) CountOutdated(ctx context.Context, newest protector.Identity) (n int, err error) {
+	ctx, end := t.span(ctx, "SELECT")
+	defer func() { end(err) }()
+	err = t.db.Read.QueryRowContext(ctx, t.db.Dialect.SQL(
+		"SELECT COUNT(*) FROM IM_Secrets WHERE protector = @p1 AND host_id = @p2 AND key_id <> @p3"),
+		newest.Kind, newest.HostID, newest.KeyID).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("count secrets of older keys: %w", err)
+	}
+	return n, nil
 }
 
 // Resealed is a row whose value was sealed again.

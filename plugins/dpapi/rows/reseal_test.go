@@ -56,8 +56,9 @@ func TestOutdatedRowsAreThoseOfThisHostAndAnOlderKey(t *testing.T) {
 		f.put(table, f.row("of another host", "sealed"))
 		f.legacy(db, f.ref("legacy"), "bare")
 		found, pages := f.outdated(table, "new")
-		if len(found) != all || pages != 3 {
-			t.Errorf("%d rows in %d pages", len(found), pages)
+		n, err := table.CountOutdated(t.Context(), ofKey(f, "new"))
+		if len(found) != all || pages != 3 || n != all || err != nil {
+			t.Errorf("%d rows in %d pages, counted %d, %v", len(found), pages, n, err)
 		}
 		for _, row := range found {
 			if row.Sealed.KeyID != "old" || string(row.Blob) != "sealed" {

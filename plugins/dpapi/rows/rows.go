@@ -7,6 +7,7 @@ package rows
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
@@ -75,6 +76,9 @@ type Table struct {
 	db     *productdb.DB
 	now    func() time.Time
 	tracer trace.Tracer
+	// byName is prepared because a connection would parse it anew at each Find,
+	// which takes longer than to run it. It is closed with the database.
+	byName *sql.Stmt
 }
 
 // Config of a [Table].
@@ -99,7 +103,11 @@ func Open(ctx context.Context, c Config) (*Table, error) {
 	if err := c.DB.Migrate(ctx, migrations, VersionTable); err != nil {
 		return nil, err
 	}
-	return &Table{db: c.DB, now: c.Now, tracer: c.Tracer.Tracer("github.com/identitymesh/identitymesh/plugins/dpapi/rows")}, nil
+	byName, err := c.DB.Read.PrepareContext(ctx, c.DB.Dialect.SQL("SELECT "+metadataColumns+", blob FROM IM_Secrets WHERE name = @p1"))
+	if err != nil {
+		return nil, fmt.Errorf("prepare to find secrets: %w", err)
+	}
+	return &Table{db: c.DB, now: c.Now, byName: byName, tracer: c.Tracer.Tracer("github.com/identitymesh/identitymesh/plugins/dpapi/rows")}, nil
 }
 
 // span begins an operation; the outcome that the caller returns ends it.
