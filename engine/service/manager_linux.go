@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,12 +66,20 @@ func (p Program) install(i installation, out io.Writer) error {
 			say(out, "  install -d -m 0700 -o identitymesh -g identitymesh %s", folder)
 		}
 	}
-	if i.config != "" {
-		say(out, "  chgrp identitymesh %s && chmod 0640 %s", i.config, i.config)
+	for _, file := range i.settings.Files { // which may hold a password
+		say(out, "  chgrp identitymesh %s && chmod 0640 %s", file, file)
 	}
 	say(out, "  systemctl daemon-reload\n  systemctl enable --now %s", i.name)
+	for _, path := range append([]string{i.executable}, i.settings.Files...) {
+		if slices.ContainsFunc(hidden(), func(folder string) bool { return strings.HasPrefix(path, folder) }) {
+			say(out, "warning: the unit hides %s from the service; move it first, as to /opt/identitymesh", path)
+		}
+	}
 	return nil
 }
+
+// hidden are the folders that ProtectHome and PrivateTmp take from a service.
+func hidden() []string { return []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"} }
 
 func (p Program) unitFor(i installation) (text string, writable []string, err error) {
 	writable = []string{i.settings.Product.DataFolder}

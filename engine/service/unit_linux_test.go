@@ -134,7 +134,8 @@ func TestInstallWritesAUnitForTheProgramWhereItIs(t *testing.T) {
 				t.Errorf("%q is missing (%v) in\n%s", want, err, text)
 			}
 		}
-		for _, want := range []string{"systemd-sysusers", "systemctl enable --now " + name, "-o identitymesh -g identitymesh /srv/logs"} {
+		for _, want := range []string{"systemd-sysusers", "systemctl enable --now " + name, "-o identitymesh -g identitymesh /srv/logs",
+			"chgrp identitymesh " + config, "the unit hides " + config} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("the operator is not told %q: %s", want, &out)
 			}
