@@ -135,10 +135,13 @@ func TestInstallWritesAUnitForTheProgramWhereItIs(t *testing.T) {
 			}
 		}
 		for _, want := range []string{"systemd-sysusers", "systemctl enable --now " + name, "-o identitymesh -g identitymesh /srv/logs",
-			"chgrp identitymesh " + config, "the unit hides " + config} {
+			"chgrp identitymesh " + config} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("the operator is not told %q: %s", want, &out)
 			}
+		}
+		if told := strings.Contains(out.String(), "the unit hides "+config); told != strings.HasPrefix(config, "/tmp/") {
+			t.Errorf("whether the service sees its configuration: %s", &out)
 		}
 	}
 	if text, err := os.ReadFile(filepath.Join(root, "etc/sysusers.d/identitymesh.conf")); err != nil || string(text) != service.SysusersText() {
