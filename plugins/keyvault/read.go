@@ -24,8 +24,6 @@ func targetOf(ref secret.Ref) vault.Target {
 // the same one who ask at the same time share a request, and none a value: each
 // gets bytes of its own, to wipe.
 func (p *Provider) Get(ctx context.Context, ref secret.Ref, version secret.Version) (secret.Secret, error) {
-	ctx, cancel := p.bounded(ctx)
-	defer cancel()
 	target := targetOf(ref)
 	if version != secret.Current && !versionForm.MatchString(string(version)) {
 		return secret.Secret{}, fault.New(fault.NotFound, fault.SourceConfig,
