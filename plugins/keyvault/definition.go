@@ -76,7 +76,7 @@ func open(ctx context.Context, o Options, env provider.Environment) (*Provider, 
 	application := "identitymesh/" + o.Version
 	http := vault.NewHTTPClient(o.Network)
 	cred, more := credential.New(credential.Config{
-		Settings: s, Watch: o.Watch, Client: vault.ClientOptions(http, env.Tracer, application),
+		Settings: s, Watch: o.Watch, Client: vault.SignInOptions(http, env.Tracer, application),
 	})
 	problems.Append("", more)
 	if problems.HasErrors() {

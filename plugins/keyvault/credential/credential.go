@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -187,8 +188,10 @@ func managedIdentityClientID(s settings.Settings) string {
 func (c *Credential) Name() string { return c.name }
 
 // GetToken asks the source for a token. A failure is an [*Error], with the
-// SDK's own in its chain.
+// SDK's own in its chain; it comes a little before the deadline of ctx.
 func (c *Credential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	ctx, cancel := early(ctx)
+	defer cancel()
 	prints := &footprint{over: ctx.Err}
 	token, err := c.source.GetToken(context.WithValue(ctx, footprintKey{}, prints), options)
 	if err == nil && token.Token == "" {
@@ -202,6 +205,18 @@ func (c *Credential) GetToken(ctx context.Context, options policy.TokenRequestOp
 	c.claims, c.proved = claims, true
 	c.mu.Unlock()
 	return token, nil
+}
+
+// early leaves of the deadline what it takes to tell what failed. The identity
+// library gives a command that it kills 100 ms to let go of its output.
+func early(ctx context.Context) (context.Context, context.CancelFunc) {
+	const margin = 500 * time.Millisecond
+	deadline, has := ctx.Deadline()
+	if !has {
+		return ctx, func() {}
+	}
+	left := time.Until(deadline)
+	return context.WithTimeout(ctx, left-min(margin, left/4))
 }
 
 // Identity says who we turned out to be, in words for operators: the member of

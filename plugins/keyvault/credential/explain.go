@@ -22,13 +22,19 @@ type Error struct {
 	// setting or command that helps.
 	Advice string
 	cause  error
+	over   error
 }
 
 // Error returns the advice and the cause.
 func (e *Error) Error() string { return e.Advice + ": " + e.cause.Error() }
 
-// Unwrap returns the identity library's error.
-func (e *Error) Unwrap() error { return e.cause }
+// Unwrap returns the identity library's error, and that of the context.
+func (e *Error) Unwrap() []error {
+	if e.over == nil {
+		return []error{e.cause}
+	}
+	return []error{e.cause, e.over}
+}
 
 var errNoToken = errors.New("the answer holds no token")
 
@@ -37,7 +43,7 @@ func (c *Credential) explain(ctx context.Context, tenant string, last step, err 
 		return &Error{Advice: c.name + ": the vault belongs to another tenant than this identity; if the application is known there, name " +
 			"that tenant in " + settings.KeyAdditionallyAllowedTenants, cause: err}
 	}
-	return &Error{Advice: c.advice(ctx.Err() != nil, last, err), cause: err}
+	return &Error{Advice: c.advice(ctx.Err() != nil, last, err), cause: err, over: ctx.Err()}
 }
 
 // mayAsk repeats the identity library's decision, whose error has no type of its

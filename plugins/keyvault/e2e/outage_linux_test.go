@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -203,11 +204,13 @@ func TestAnAzureCLIThatFailsIsNamed(t *testing.T) {
 	suffer(t, map[string]outage{
 		"az hangs": {set: script(short(cliByName), "exec sleep 60\n"), reason: fault.Timeout,
 			says: []string{"getting an access token", "AzureCLICredential: the command az did not answer in time", "az account get-access-token"}},
-		"az hangs, in the chain": {set: script(short(""), "exec sleep 60\n"), reason: fault.Timeout,
+		// The metadata service takes a second of the three before.
+		"az hangs, in the chain": {set: script(`{"VaultUri":"https://contoso-im.vault.azure.net","Timeout":"3s"}`, "exec sleep 60\n"),
+			reason: fault.Timeout, within: 3 * time.Second,
 			says: []string{"getting an access token", "Azure CLI", "AzureCLICredential"}},
 		"az is signed out": {set: script(short(cliByName), signedOut), reason: fault.AuthFailed, within: time.Second,
 			says: []string{"AzureCLICredential: the command az gave no token", "run az login", "Please run 'az login'"}},
-		"az is signed out, in the chain": {set: script(short(""), signedOut), reason: fault.AuthFailed,
+		"az is signed out, in the chain": {set: script(with(`"Credential":"default"`), signedOut), reason: fault.AuthFailed,
 			says: []string{"DefaultAzureCredential: give this host a managed identity", "Please run 'az login'", "managed identity timed out"}},
 		"az prints something else": {set: script(short(cliByName), "echo WARNING: update available\n"), reason: fault.AuthFailed, within: time.Second,
 			says: []string{"AzureCLICredential: the command az gave no token"}},
@@ -313,5 +316,23 @@ func TestNoOtherIdentityTakesThePlaceOfOneThatIsHalfSet(t *testing.T) {
 				t.Error("az was run")
 			}
 		})
+	}
+}
+
+// TestACallerWithLessTimeIsToldTheStepToo: the credential would have more time
+// than this caller has, and knows nothing of him.
+func TestACallerWithLessTimeIsToldTheStepToo(t *testing.T) {
+	if !inNamespace(t) {
+		return
+	}
+	fake := vaultOf(t)
+	never(fake)
+	s := newSite(t, fake, with(managedByName))
+	r := s.resolver()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	_, err := r.Get(ctx, ref, secret.Current)
+	if !fault.Is(err, fault.Timeout) || !strings.Contains(err.Error(), "getting an access token from 169.254.169.254") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -53,7 +53,7 @@ func (f failure) fault(err error) *fault.Error {
 	case errors.As(err, &challenge):
 		return see("VaultUri", f.because(fault.AuthFailed, "the vault's authentication challenge was refused, and no token was sent: check that "+
 			"VaultUri is the vault's own public name and that no proxy answers in its place", err))
-	case f.ctxErr != nil:
+	case f.ctxErr != nil, errors.Is(f.progress.tokenErr, context.DeadlineExceeded): // a credential gives up a little earlier
 		return f.ended(err)
 	case errors.As(err, &pace):
 		return f.because(fault.Throttled, "so many requests of this process wait to stay below the vault's limit that the time would run out", err)

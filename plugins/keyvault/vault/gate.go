@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -86,6 +87,9 @@ func (g *gate) leave(first *firstCall, failed error) {
 	defer g.mu.Unlock()
 	if g.first != first {
 		return // it has passed
+	}
+	if errors.Is(failed, context.DeadlineExceeded) {
+		failed = nil // the next has more time, or ends by itself
 	}
 	first.err, first.progress = failed, first.trail.read()
 	close(first.over)
