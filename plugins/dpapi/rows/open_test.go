@@ -26,7 +26,7 @@ type fixture struct {
 func everywhere(t *testing.T, test func(t *testing.T, f *fixture)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
-		test(t, &fixture{t: t, prefix: "secret://t/", cfg: productdb.Config{DataFolder: t.TempDir()}})
+		test(t, &fixture{t: t, prefix: "secret://t/", cfg: sqliteIn(t)})
 	})
 	t.Run("sqlserver", func(t *testing.T) {
 		cfg := servertest.Database(t)
@@ -117,3 +117,5 @@ func (f *fixture) mine(table *rows.Table, size int) (found map[secret.Ref]rows.R
 var here = protector.Identity{Kind: protector.HostKey, KeyID: "7", HostID: "aa", HostName: "here"}
 
 func mapped(ref secret.Ref) string { return naming.Name(string(ref)) }
+
+func sqliteIn(t *testing.T) productdb.Config { return productdb.Config{DataFolder: t.TempDir()} }

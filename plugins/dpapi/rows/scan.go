@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/secret"
@@ -115,7 +116,7 @@ func (d *decoder) blob(v any) []byte {
 func simpleTags(text string) map[string]string {
 	inner, begun := strings.CutPrefix(text, `{"`)
 	inner, ended := strings.CutSuffix(inner, `"}`)
-	if !begun || !ended || strings.ContainsRune(inner, '\\') {
+	if !begun || !ended || strings.ContainsFunc(inner, notPlain) {
 		return nil
 	}
 	// Without escapes each quote is a delimiter, so the texts stand between them.
@@ -129,3 +130,7 @@ func simpleTags(text string) map[string]string {
 	}
 	return tags
 }
+
+// notPlain reports what stands for something else, or must not stand, in a text of
+// JSON.
+func notPlain(r rune) bool { return r == '\\' || r < ' ' || r == utf8.RuneError }
