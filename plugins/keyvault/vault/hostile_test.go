@@ -125,6 +125,7 @@ func TestAFloodOfHeadersIsRefused(t *testing.T) {
 func TestAnAnswerInDropsEndsWithTheDeadline(t *testing.T) {
 	for name, status := range map[string]int{"of a value": 200, "of a refusal": 403, "of an outage": 503} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := serving(t, func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(status)
 				for range 10_000 {
@@ -139,12 +140,12 @@ func TestAnAnswerInDropsEndsWithTheDeadline(t *testing.T) {
 					}
 				}
 			})
-			ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			start := time.Now()
 			_, _, err := n.Get(ctx, target("x"), "")
 			wantFault(t, err, fault.Timeout, "waiting for the vault's answer")
-			if took := time.Since(start); took > 5*time.Second {
+			if took := time.Since(start); took > 8*time.Second {
 				t.Errorf("it took %s", took)
 			}
 		})

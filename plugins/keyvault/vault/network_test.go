@@ -111,8 +111,9 @@ func TestATimeoutSaysHowFarTheConnectionCame(t *testing.T) {
 		})), "waiting for the vault's answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			n := dialling(t, a.pool, tt.dial)
-			ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			_, _, err := n.Get(ctx, target("x"), "")
 			wantFault(t, err, fault.Timeout, tt.says, "secret://test/x")
