@@ -13,6 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/windows"
+	"golang.org/x/sys/windows/registry"
 	"golang.org/x/sys/windows/svc"
 	"golang.org/x/sys/windows/svc/eventlog"
 	"golang.org/x/sys/windows/svc/mgr"
@@ -75,8 +76,23 @@ func installOptions(c *cli.Context, i *installation) error {
 	return nil
 }
 
-// serviceEnviron is the part of the environment that a service has too.
-func serviceEnviron() []string { return []string{"ProgramData=" + os.Getenv("ProgramData")} }
+// serviceEnviron is the environment that a service will have: the variables of the
+// system, and not those of the administrator who installs it.
+func serviceEnviron() []string {
+	out := []string{"ProgramData=" + os.Getenv("ProgramData")}
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, `SYSTEM\CurrentControlSet\Control\Session Manager\Environment`, registry.QUERY_VALUE)
+	if err != nil {
+		return out
+	}
+	defer key.Close()
+	names, _ := key.ReadValueNames(0) // those that can be read
+	for _, name := range names {
+		if value, _, err := key.GetStringValue(name); err == nil {
+			out = append(out, name+"="+value)
+		}
+	}
+	return out
+}
 
 func servicePlatform() *appsettings.Platform { return nil }
 

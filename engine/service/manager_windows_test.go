@@ -149,6 +149,25 @@ func underWine() bool {
 	return windows.NewLazySystemDLL("ntdll.dll").NewProc("wine_get_version").Find() == nil
 }
 
+func TestServiceGetsItsRightToTheFolderThatTheSystemsEnvironmentNames(t *testing.T) {
+	const name, path = "IdentityMesh__DataFolder", `SYSTEM\CurrentControlSet\Control\Session Manager\Environment`
+	folder := filepath.Join(t.TempDir(), "elsewhere")
+	key, err := registry.OpenKey(registry.LOCAL_MACHINE, path, registry.SET_VALUE)
+	if err == nil {
+		err = key.SetStringValue(name, folder)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer key.Close()
+	defer func() { _ = key.DeleteValue(name) }()
+	t.Setenv(name, filepath.Join(t.TempDir(), "of-the-administrator"))
+	newService(t)
+	if _, err := os.Stat(folder); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestServiceStartsStopsRestartsAndIsRemoved(t *testing.T) {
 	s := newService(t)
 	if out := s.must("tells its state", "status"); !strings.Contains(out, "stopped") || !strings.Contains(out, `NT SERVICE\`+s.name) {
