@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/identitymesh/identitymesh/plugins/keyvault/fakevault"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
 func TestEverySourceOfIdentityThatNeedsNoCloudWorks(t *testing.T) {
@@ -135,4 +137,25 @@ func TestTheStartSaysWhichVariablesAreSetAndNotWhatTheyHold(t *testing.T) {
 		t.Errorf("no %s in\n%s", want, w.logs)
 	}
 	w.findNo(w.fake.Tenant, w.fake.ClientID)
+}
+
+// TestASignInThatTookTheTimeOfOneCallFailsNobodyElse: the credential gives up
+// before its call does, which is no statement about calls with more time.
+func TestASignInThatTookTheTimeOfOneCallFailsNobodyElse(t *testing.T) {
+	w := newWorld(t, setting{})
+	w.fake.Put(fakevault.DefaultHost, nameOf(ref), "dmFsdWU=")
+	w.fake.Put(fakevault.DefaultHost, nameOf(ref+"/2"), "dmFsdWU=")
+	w.fake.Fail(fakevault.Answer{Service: "login", Path: "/" + w.fake.Tenant + "/oauth2", Hang: true})
+	first := make(chan error, 1)
+	go func() {
+		_, err := w.Get(within(t, time.Second), ref, secret.Current)
+		first <- err
+	}()
+	for len(w.fake.Requests()) < 3 { // the challenge and the way to the token
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := w.Get(w.ctx(), ref+"/2", secret.Current); err != nil {
+		t.Errorf("a call with more time: %v", err)
+	}
+	wantReason(t, w.note(<-first), fault.Timeout, "getting an access token from login.microsoftonline.com")
 }

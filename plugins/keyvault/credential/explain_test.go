@@ -106,9 +106,12 @@ func TestAFailureNamesTheStepAndWhatToDo(t *testing.T) {
 			if problems.HasErrors() {
 				t.Fatal(problems)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 600*time.Millisecond)
 			defer cancel()
 			_, err := cred.GetToken(ctx, policy.TokenRequestOptions{Scopes: []string{"https://vault.azure.net/.default"}, TenantID: tt.tenant})
+			if ctx.Err() != nil {
+				t.Error("it came too late for the call to tell it")
+			}
 			var ours *credential.Error
 			if !errors.As(err, &ours) || !strings.Contains(ours.Advice, tt.says) {
 				t.Fatalf("got %v, want advice that says %q", err, tt.says)
