@@ -28,7 +28,8 @@ const (
 	maxNesting = 16
 )
 
-// boundedTransport ends answers that are too large for what they claim to be.
+// boundedTransport ends answers that are too large for what they claim to be, and
+// keeps redirects from going anywhere.
 type boundedTransport struct{ *http.Transport }
 
 func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -36,6 +37,9 @@ func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return response, err
 	}
+	// Where a redirect leads is nobody's business; one that leads to no address would
+	// be an error of the network to the standard library, and be tried again.
+	response.Header.Del("Location")
 	if response.StatusCode >= 200 && response.StatusCode < 300 {
 		response.Body = &boundedBody{ReadCloser: response.Body, left: maxAnswerBytes}
 	} else {

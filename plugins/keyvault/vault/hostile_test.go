@@ -174,7 +174,7 @@ func TestATruncatedAnswerIsTriedAgainAndThenALostConnection(t *testing.T) {
 func TestARedirectIsFollowedNowhereAndCarriesNothing(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
-			var away atomic.Int32
+			var away, asked atomic.Int32
 			n := serving(t, func(w http.ResponseWriter, r *http.Request) {
 				if strings.Contains(r.Host, "evil") || strings.HasPrefix(r.URL.Path, "/elsewhere") {
 					away.Add(1)
@@ -185,17 +185,21 @@ func TestARedirectIsFollowedNowhereAndCarriesNothing(t *testing.T) {
 				if r.URL.Path == "/secrets/same/" || r.URL.Path == "/secrets/same" {
 					location = "/elsewhere"
 				}
+				if strings.HasPrefix(r.URL.Path, "/secrets/broken") {
+					location = "https://%zz/"
+				}
+				asked.Add(1)
 				w.Header().Set("Location", location)
 				w.WriteHeader(status)
 			})
-			for _, name := range []string{"x", "same"} {
+			for _, name := range []string{"x", "same", "broken"} {
 				_, _, err := n.Get(t.Context(), target(name), "")
 				wantFault(t, err, fault.Unavailable, "redirect")
 				_, err = n.Set(t.Context(), target(name), vault.Write{Text: value})
 				wantFault(t, err, fault.Unavailable, "redirect")
 			}
-			if away.Load() != 0 {
-				t.Errorf("%d requests were led away", away.Load())
+			if away.Load() != 0 || asked.Load() != 6 {
+				t.Errorf("%d requests were led away, %d were asked", away.Load(), asked.Load())
 			}
 		})
 	}
