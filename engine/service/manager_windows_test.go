@@ -73,6 +73,7 @@ func newService(t *testing.T) installed {
 	if err := os.WriteFile(config, fmt.Appendf(nil, `{"IdentityMesh":{"DataFolder":%q}}`, filepath.Join(s.folder, "data")), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	_, _ = s.do("remove") // of a process that was killed and had the same number
 	t.Cleanup(func() { _, _ = s.do("remove") })
 	s.must("is installed and could not be", "install", "--config", config, "--depends-on", "RpcSs")
 	return s
