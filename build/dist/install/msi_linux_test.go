@@ -28,6 +28,8 @@ sc query IdentityMeshEngine
 "%P%\secretscli.exe" doctor
 echo // of the administrator >> "%D%\appsettings.json"
 echo precious > "%D%\kept"
+rem Wine does not wait until a service has stopped.
+"%P%\identitymesh-engine.exe" service stop
 echo #### upgrade
 msiexec /i NEW\identitymesh_0.2.0-rc.1_windows_amd64.msi /qn
 echo code %ERRORLEVEL%
@@ -49,6 +51,8 @@ echo code %ERRORLEVEL%
 type C:\older.log
 "%P%\identitymesh-engine.exe" --version
 "%P%\secretscli.exe" plugin list
+"%P%\identitymesh-engine.exe" service stop
+"%P%\identitymesh-adminapi.exe" service stop
 echo #### remove
 msiexec /x NEW\identitymesh_0.2.0-rc.1_windows_amd64.msi /qn
 echo code %ERRORLEVEL%
@@ -60,14 +64,13 @@ reg query HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\IdentityMe
 type "%D%\appsettings.json"
 type "%D%\kept"
 echo #### plugin of its own
-msiexec /i NEW\identitymesh_0.2.0-rc.1_windows_amd64.msi /qn ADDLOCAL=Tools,Plugin_dpapi ENGINEACCOUNT=LocalSystem
 msiexec /i OLD\identitymesh-plugin-keyvault_0.1.9_windows_amd64.msi /qn
 echo code %ERRORLEVEL%
 msiexec /i NEW\identitymesh-plugin-keyvault_0.3.1_windows_amd64.msi /qn
 echo code %ERRORLEVEL%
-"%P%\secretscli.exe" plugin list
-msiexec /i NEW\identitymesh_0.2.0-rc.1_windows_amd64.msi /qn ADDLOCAL=ALL
+msiexec /i NEW\identitymesh_0.2.0-rc.1_windows_amd64.msi /qn ENGINEACCOUNT=LocalSystem
 echo code %ERRORLEVEL%
+"%P%\secretscli.exe" plugin list
 reg query HKLM\Software\IdentityMesh /s
 echo #### without it
 msiexec /x NEW\identitymesh-plugin-keyvault_0.3.1_windows_amd64.msi /qn
@@ -93,7 +96,7 @@ func TestInstallerForWindowsUnderWine(t *testing.T) {
 		heading, said, _ := strings.Cut(text, "\n")
 		steps[strings.TrimSpace(heading)] = said
 	}
-	const settings = "// of the administrator"
+	const settings, unmet = "// of the administrator", "LaunchConditions. Return value 0."
 	for step, c := range map[string]struct{ want, not []string }{
 		"install": {
 			[]string{
@@ -110,15 +113,19 @@ func TestInstallerForWindowsUnderWine(t *testing.T) {
 			},
 			[]string{"STOPPED", "0.1.9", "changed"},
 		},
-		"plugin that is a feature already": {[]string{"code 1603\n", "REMOVE=Plugin_keyvault"}, nil},
-		"downgrade":                        {[]string{"code 1603\n", "A downgrade is refused", "version 0.2.0-rc.1", "0.3.1"}, []string{"changed"}},
+		// Wine does not write a condition's message into the log.
+		"plugin that is a feature already": {[]string{"code 1603\n", "PRODUCTHASIT = 0.3.1", unmet}, nil},
+		"downgrade":                        {[]string{"code 1603\n", "NEWERFOUND = {", unmet, "version 0.2.0-rc.1", "0.3.1"}, []string{"changed"}},
 		"remove": {
 			[]string{"code 0\n", "appsettings.json\n", "kept\n", settings, "precious"},
 			[]string{".exe", ".lock.json", "REG_"},
 		},
 		"plugin of its own": {
-			[]string{"code 0\ncode 0\n", "0.3.1", `IdentityMesh\Plugins`, "LocalSystem"},
-			[]string{"changed", "1603"},
+			[]string{"code 0\ncode 0\ncode 0\n", "0.3.1", "keyvault    REG_SZ    0.3.1", "dpapi    REG_SZ    0.2.0-rc.1", "IdentityMeshEngine    REG_SZ    LocalSystem",
+				`IdentityMeshAdmin    REG_SZ    NT SERVICE\IdentityMeshAdmin`},
+			[]string{"changed", "1603", `keyvault    REG_SZ    0.3.1
+    dpapi`, `dpapi    REG_SZ    0.2.0-rc.1
+    keyvault`},
 		},
 		"without it": {[]string{"code 0\n", "secretscli.exe", "dpapi.exe", "identitymesh-engine.exe"}, []string{"keyvault"}},
 	} {
@@ -137,13 +144,18 @@ func TestInstallerForWindowsUnderWine(t *testing.T) {
 func TestInstallerAsksForWhatWineCannotShow(t *testing.T) {
 	need(t, "wixl", "msiinfo")
 	file := filepath.Join(packagesOf(t, newer, "windows"), "identitymesh_"+newer+"_windows_amd64.msi")
+	plugin := filepath.Join(packagesOf(t, newer, "windows"), "identitymesh-plugin-keyvault_"+ownVersion+"_windows_amd64.msi")
+	wants(t, run(t, "msiinfo", "export", file, "LaunchCondition"), "NOT NEWERFOUND\tA newer version of IdentityMesh than 0.2.0 is installed. A downgrade is refused")
+	wants(t, run(t, "msiinfo", "export", plugin, "LaunchCondition"), "NOT PRODUCTHASIT OR Installed\tThe plugin keyvault is installed as a feature", "REMOVE=Plugin_keyvault")
 	for table, want := range map[string][]string{
 		"MsiLockPermissionsEx": {"DATADIR\tCreateFolder\tD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301bf;;;S-1-5-80-"},
 		"Component":            {"\tDATADIR\t400\t\tAppSettings"},
 		"Upgrade":              {"\t0.0.0\t0.2.0\t\t769\t\tOLDERFOUND", "\t0.2.0\t\t\t2\t\tNEWERFOUND"},
 		"CustomAction": {"sc sidtype IdentityMeshEngine unrestricted", "sc config IdentityMeshAdmin start= delayed-auto",
 			"actions= restart/5000/restart/30000/restart/300000 & sc failureflag IdentityMeshEngine 1"},
-		"ServiceControl": {"IdentityMeshEngine\t163\t\t0"},
+		"ServiceControl": {"IdentityMeshEngine\t162\t\t1", "IdentityMeshEngine\t1\t\t0"},
+		"Property":       {"OLDERFOUND;NEWERFOUND;INSTALLDIR;ENGINEACCOUNT;ADMINACCOUNT"},
+		"Condition":      {"Plugin_keyvault\t0\tOWN_KEYVAULT"},
 	} {
 		wants(t, run(t, "msiinfo", "export", file, table), want...)
 	}

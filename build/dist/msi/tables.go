@@ -22,7 +22,15 @@ const (
 	runCommand = 0x22 + 0x400 + 0x800 + 0x40
 	// Its place: when the services are there and before they start.
 	beforeStartServices = 5850
+	// A custom action that sets a property, and its place: behind the search in the
+	// registry.
+	setProperty, afterSearch = 0x33, 60
 )
+
+// setting gives a property its value under a condition. What is found in the
+// registry cannot go into the property itself, because it would win over what was
+// asked for.
+type setting struct{ property, value, condition string }
 
 // amend adds what wixl has no words for.
 func amend(ctx context.Context, file string, d description) error {
@@ -33,6 +41,25 @@ func amend(ctx context.Context, file string, d description) error {
 			"VALUES ('%s', '0.0.0', '%s', %d, 'OLDERFOUND')", d.UpgradeCode, d.Version, migrateFeatures|fromMinimum|toMaximum),
 	}
 	queries = append(queries, fmt.Sprintf("UPDATE `Feature` SET `Attributes` = %d", notAdvertised))
+	remembered := []setting{{"INSTALLDIR", "[FORMERDIR]", "NOT INSTALLDIR AND FORMERDIR"}}
+	for _, s := range d.Services {
+		former := "FORMER" + s.AccountProperty
+		remembered = append(remembered,
+			setting{s.AccountProperty, "[" + former + "]", "NOT " + s.AccountProperty + " AND " + former},
+			setting{s.AccountProperty, `NT SERVICE\` + s.Service, "NOT " + s.AccountProperty})
+	}
+	secure := "OLDERFOUND;NEWERFOUND"
+	for i, r := range remembered {
+		action := fmt.Sprintf("Remember%d", i)
+		queries = append(queries,
+			fmt.Sprintf("INSERT INTO `CustomAction` (`Action`, `Type`, `Source`, `Target`) VALUES ('%s', %d, '%s', '%s')", action, setProperty, r.property, r.value),
+			fmt.Sprintf("INSERT INTO `InstallExecuteSequence` (`Action`, `Condition`, `Sequence`) VALUES ('%s', '%s', %d)", action, r.condition, afterSearch+i))
+		if !strings.Contains(secure, r.property) {
+			secure += ";" + r.property
+		}
+	}
+	// Else they would be lost on the way to the part that has the rights.
+	queries = append(queries, fmt.Sprintf("UPDATE `Property` SET `Value` = '%s' WHERE `Property` = 'SecureCustomProperties'", secure))
 	if d.Whole {
 		queries = append(queries,
 			// The settings and the data beside them are the administrator's: they are
