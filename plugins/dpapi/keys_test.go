@@ -3,6 +3,7 @@
 package dpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
@@ -151,6 +153,34 @@ func TestARotationSealsEverythingAnewWhileTheStoreIsUsed(t *testing.T) {
 		engine.set(ref, "v")
 		openStore(t, folder, "").wantValue(ref, "v")
 	})
+}
+
+func TestNoKeyChangesWhileARowIsOnItsWay(t *testing.T) {
+	folder := t.TempDir()
+	s, keeper := openStore(t, folder, ""), openKeeper(t, in(folder))
+	s.set(ref, "old")
+	inTheWay, err := openDatabase(t, folder).Write.Begin() // takes the write lock of the file
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := make(chan error, 1)
+	go func() {
+		_, err := s.Set(t.Context(), provider.SetRequest{Ref: ref, Value: secret.NewValue([]byte("new"))})
+		set <- err
+	}()
+	time.Sleep(300 * time.Millisecond) // by now it is sealed
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err = keeper.RotateKey(ctx, func(provider.KeyProgress) {})
+	wantFault(t, err, fault.Timeout, "being changed by another process")
+	if err := inTheWay.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-set; err != nil {
+		t.Fatal(err)
+	}
+	rotate(t, keeper)
+	s.wantValue(ref, "new")
 }
 
 func TestARowOfARetiredKeyIsSaidToBe(t *testing.T) {

@@ -125,7 +125,7 @@ func (l *listener) line(text []byte) {
 }
 
 // end returns what the command came to. Its own words go before those about its
-// process.
+// process, unless they came when it was asked to stop.
 func (l *listener) end(ctx context.Context, ended error) (json.RawMessage, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -133,10 +133,10 @@ func (l *listener) end(ctx context.Context, ended error) (json.RawMessage, error
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case l.err != nil:
-		return nil, l.err
 	case l.ctx.Err() != nil:
 		return nil, fault.New(fault.Timeout, fault.SourcePlugin, fmt.Sprintf("the plugin's command key said nothing for %s and was ended", l.silence))
+	case l.err != nil:
+		return nil, l.err
 	case ended != nil:
 		return nil, fault.Wrap(fault.Unavailable, fault.SourcePlugin, "", ended)
 	}

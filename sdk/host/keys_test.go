@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -103,7 +104,8 @@ func TestKeyCommandEndsInTime(t *testing.T) {
 	}{
 		"when its caller gives up":                {"hangs", time.Minute, true, 5 * time.Second},
 		"when its caller gives up and it ignores": {"ignores its end", time.Minute, true, 20 * time.Second},
-		"when it says nothing any more":           {"ignores its end", 500 * time.Millisecond, false, 20 * time.Second},
+		"when it says nothing any more":           {"ignores its end", 2 * time.Second, false, 20 * time.Second},
+		"when it says nothing at all":             {"hangs", 500 * time.Millisecond, false, 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -116,7 +118,11 @@ func TestKeyCommandEndsInTime(t *testing.T) {
 				time.AfterFunc(time.Second, cancel)
 			}
 			start := time.Now()
-			_, err := k.Rotate(ctx, nil)
+			var pid atomic.Int64
+			_, err := k.Rotate(ctx, func(p provider.KeyProgress) { pid.Store(int64(p.Total)) })
+			if p := fmt.Sprint(pid.Load()); p != "0" && alive(p) {
+				t.Errorf("process %s still runs", p)
+			}
 			if test.cancel != errors.Is(err, context.Canceled) || test.cancel == fault.Is(err, fault.Timeout) {
 				t.Errorf("got %v", err)
 			}

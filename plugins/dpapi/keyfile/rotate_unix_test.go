@@ -5,6 +5,7 @@ package keyfile_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -63,6 +64,21 @@ func TestRotation(t *testing.T) {
 		wantFiles(t, f, "host.key")
 		if info, err := os.Stat(f.Path()); err != nil || info.Mode() != 0o600 {
 			t.Errorf("%v, %v", info.Mode(), err)
+		}
+	})
+	t.Run("replaces the file, so that whoever reads it has it whole", func(t *testing.T) {
+		f := in(t.TempDir())
+		mustOpen(t, f)
+		before, err := os.Open(f.Path())
+		must(t, err)
+		defer before.Close()
+		want, err := os.ReadFile(f.Path())
+		must(t, err)
+		addPrimary(t, f)
+		got, err := io.ReadAll(before)
+		must(t, err)
+		if string(got) != string(want) {
+			t.Error("the open file changed")
 		}
 	})
 	t.Run("removes what a killed one left", func(t *testing.T) {

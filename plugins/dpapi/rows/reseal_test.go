@@ -105,23 +105,25 @@ func TestResealLeavesWhatWasChangedSince(t *testing.T) {
 		set, gone, sealedAgain, same := f.sealedBy(table, "set", "old", []byte("x")), f.sealedBy(table, "gone", "old", []byte("x")),
 			f.sealedBy(table, "again", "old", []byte("x")), f.sealedBy(table, "same", "old", []byte("x"))
 		f.sealedBy(table, "set", "new", []byte("a newer value"))
+		copied := f.sealedBy(table, "copied", "old", []byte("x"))
+		f.sealedBy(table, "copied", "old", []byte("by a host with a copy of the key"))
 		if err := table.Delete(t.Context(), f.ref("gone")); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := table.Reseal(t.Context(), []rows.Resealed{resealed(sealedAgain, "by another process", "new")}); err != nil {
 			t.Fatal(err)
 		}
-		n, err := table.Reseal(t.Context(), []rows.Resealed{resealed(set, "stale", "new"), resealed(gone, "stale", "new"),
+		n, err := table.Reseal(t.Context(), []rows.Resealed{resealed(set, "stale", "new"), resealed(gone, "stale", "new"), resealed(copied, "stale", "new"),
 			resealed(sealedAgain, "stale", "new"), resealed(same, "fresh", "new")})
 		if n != 1 || err != nil {
 			t.Errorf("%d stored, %v", n, err)
 		}
-		for name, want := range map[string]string{"set": "a newer value", "again": "by another process", "same": "fresh"} {
+		for name, want := range map[string]string{"set": "a newer value", "again": "by another process", "copied": "by a host with a copy of the key", "same": "fresh"} {
 			if got := f.find(table, f.ref(name)); string(got.Blob) != want {
 				t.Errorf("%s holds %q", name, got.Blob)
 			}
 		}
-		if count(t, f, db) != 3 {
+		if count(t, f, db) != 4 {
 			t.Error("a deleted row is back")
 		}
 	})
