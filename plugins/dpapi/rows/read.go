@@ -39,12 +39,12 @@ func (t *Table) Find(ctx context.Context, ref secret.Ref) (_ Row, err error) {
 }
 
 // Page returns at most size rows whose names follow after, in the order of
-// names, and whether there are more. Blobs are left out.
+// names, and whether there are more. Blobs and the names of hosts are left out.
 func (t *Table) Page(ctx context.Context, after string, size int) (page []Row, more bool, err error) {
 	ctx, end := t.span(ctx, "SELECT")
 	defer func() { end(err) }()
 	found, err := t.db.Read.QueryContext(ctx, t.db.Dialect.SQL(
-		"SELECT "+metadataColumns+" FROM IM_Secrets WHERE name > @p1 ORDER BY name"+t.db.Dialect.Limit("@p2")), after, size+1)
+		"SELECT "+listedColumns+" FROM IM_Secrets WHERE name > @p1 ORDER BY name"+t.db.Dialect.Limit("@p2")), after, size+1)
 	if err != nil {
 		return nil, false, fmt.Errorf("list secrets: %w", err)
 	}

@@ -53,7 +53,7 @@ type Row struct {
 	// Name is naming.Name(Ref), but for legacy rows, where it is the ref.
 	Name string
 	Ref  secret.Ref
-	// Blob is not filled in by [Table.Page].
+	// Blob, and the host's name in Sealed, are not filled in by [Table.Page].
 	Blob []byte
 	// Sealed says what sealed the blob. Its zero value marks a legacy row.
 	Sealed protector.Identity

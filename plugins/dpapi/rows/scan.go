@@ -17,6 +17,9 @@ import (
 // follow.
 const metadataColumns = "name, ref, protector, key_id, host_id, host_name, version, created, updated, expires, tags"
 
+// listedColumns leave out what no listing shows.
+const listedColumns = "name, ref, protector, key_id, host_id, NULL, version, created, updated, expires, tags"
+
 // scanner reads rows as the driver has them: a listing reads many columns, and
 // each one that database/sql converts is copied once more.
 type scanner struct {
