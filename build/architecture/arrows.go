@@ -97,7 +97,9 @@ func testContractImport(p Package) []Finding {
 // valueRooms those who may use them beside sdk itself and the tests of everyone.
 func valueDoors() []string { return []string{"OpenResolver", "Resolver"} }
 
-func valueRooms() []string { return []string{"sdk", "engine", "tools/migrate", "tools/secretscli/escrow", "build/bench"} }
+func valueRooms() []string {
+	return []string{"sdk", "engine", "tools/migrate", "tools/secretscli/escrow", "build/bench"}
+}
 
 // noValueDoor keeps everyone else, the Admin API above all, without a way to a
 // value: they administer what they cannot read.
