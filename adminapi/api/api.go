@@ -21,6 +21,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/host"
@@ -51,6 +52,8 @@ type Config struct {
 	Kinds    connector.Kinds
 	Secrets  Secrets
 	Provider Provider
+	// Audit records every change before it is made.
+	Audit *audit.Log
 	// Reload replaces the provider by what the configuration says now; trigger says
 	// who asked.
 	Reload func(ctx context.Context, trigger string) error
@@ -68,6 +71,8 @@ type Config struct {
 type API struct {
 	Config
 	huma huma.API
+	// unrecorded are operations that could change something without a record.
+	unrecorded []error
 }
 
 // bearer is the name of the security scheme.
@@ -106,12 +111,16 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{a.toProblem},
 	})
+	a.huma.UseMiddleware(withAddress)
 	a.connectors()
 	a.schedules()
 	a.runs()
 	a.secrets()
 	a.status()
 	a.reload()
+	if err := errors.Join(a.unrecorded...); err != nil {
+		return nil, err
+	}
 	// The framework describes its own errors too; ours replace them in every answer.
 	for _, unused := range []string{"ErrorModel", "ErrorDetail"} {
 		delete(document.Components.Schemas.Map(), unused)
@@ -152,8 +161,16 @@ func (a *API) serveDocument(mux *http.ServeMux) error {
 	return nil
 }
 
-// register adds an operation whose errors become problems.
+// register adds an operation that only reads; see [registerChange] for the others.
 func register[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+	if op.Method != http.MethodGet {
+		a.unrecorded = append(a.unrecorded, fmt.Errorf("%s %s may change something and is not recorded in the audit log", op.Method, op.Path))
+	}
+	add(a, op, handle)
+}
+
+// add adds an operation whose errors become problems.
+func add[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Security = []map[string][]string{{bearer: {}}}
 	op.Responses = map[string]*huma.Response{"default": {
 		Description: "What went wrong, as a problem.",

@@ -48,7 +48,7 @@ func (a *API) connectors() {
 		OperationID: "list-connectors", Method: http.MethodGet, Path: all, Tags: []string{tagConnectors},
 		Summary: "List all connectors by name",
 	}, a.listConnectors)
-	register(a, huma.Operation{
+	registerChange(a, "connectors.create", huma.Operation{
 		OperationID: "create-connector", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagConnectors},
 		Summary: "Create a connector", Description: "The configuration is checked without connecting; every problem is reported at once. Credentials are refs.",
 	}, a.createConnector)
@@ -57,12 +57,12 @@ func (a *API) connectors() {
 		OperationID: "get-connector", Method: http.MethodGet, Path: one, Tags: []string{tagConnectors},
 		Summary: "Read a connector and its state",
 	}, a.getConnector)
-	register(a, huma.Operation{
+	registerChange(a, "connectors.update", huma.Operation{
 		OperationID: "update-connector", Method: http.MethodPut, Path: one, Tags: []string{tagConnectors},
 		Summary: "Replace a connector's settings", Description: "Everything is replaced; the type cannot change, because the watermark belongs to it.",
 	}, a.updateConnector)
 	takes[ConnectorInput](a, http.MethodPut, one)
-	register(a, huma.Operation{
+	registerChange(a, "connectors.delete", huma.Operation{
 		OperationID: "delete-connector", Method: http.MethodDelete, Path: one, Tags: []string{tagConnectors},
 		Summary: "Delete a connector", Description: "Its objects, schedules, queued runs and watermark go too; the history of its runs and its secrets stay.",
 	}, a.deleteConnector)
@@ -110,16 +110,29 @@ func (a *API) listConnectors(ctx context.Context, _ *struct{}) (*connectorPage, 
 	return out, nil
 }
 
-func (a *API) createConnector(ctx context.Context, in *Payload) (*connectorOutput, error) {
+func (a *API) createConnector(_ context.Context, in *Payload) (c change[connectorOutput], err error) {
 	input, err := decode(a, *in, a.checkConnector)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	created, err := a.Store.CreateConnector(ctx, input.apply(store.Connector{}))
+	c.target, c.wanted = "connectors", input
+	c.do = func(ctx context.Context) (done[connectorOutput], error) {
+		return a.changedConnector(a.Store.CreateConnector(ctx, input.apply(store.Connector{})))
+	}
+	return c, nil
+}
+
+func connectorTarget(id string) string { return "connectors/" + id }
+
+func (a *API) changedConnector(c store.Connector, err error) (done[connectorOutput], error) {
 	if err != nil {
-		return nil, connectorProblem(err)
+		return done[connectorOutput]{}, connectorProblem(err)
 	}
-	return &connectorOutput{ETag: etag(created.Version), Location: "/api/connectors/" + created.ID, Body: a.connector(created)}, nil
+	body := a.connector(c)
+	return done[connectorOutput]{
+		answer: &connectorOutput{ETag: etag(c.Version), Location: "/api/connectors/" + c.ID, Body: body},
+		target: connectorTarget(c.ID), after: body,
+	}, nil
 }
 
 func (a *API) getConnector(ctx context.Context, in *ConnectorPath) (*struct {
@@ -144,27 +157,35 @@ func (a *API) updateConnector(ctx context.Context, in *struct {
 	ConnectorPath
 	IfMatch string `header:"If-Match" doc:"The ETag that reading the connector returned; required."`
 	Payload
-}) (*connectorOutput, error) {
+}) (c change[connectorOutput], err error) {
 	stored, err := a.Store.Connector(ctx, in.ID)
 	if err != nil {
-		return nil, connectorProblem(err)
+		return c, connectorProblem(err)
 	}
 	input, err := decode(a, in.Payload, a.checkConnectorOf(stored.Type))
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	if stored.Version, err = matched(in.IfMatch, stored.Version); err != nil {
-		return nil, err
+		return c, err
 	}
-	stored, err = a.Store.UpdateConnector(ctx, input.apply(stored))
-	if err != nil {
-		return nil, connectorProblem(err)
+	c.target, c.before, c.wanted = connectorTarget(in.ID), a.connector(stored), input
+	c.do = func(ctx context.Context) (done[connectorOutput], error) {
+		return a.changedConnector(a.Store.UpdateConnector(ctx, input.apply(stored)))
 	}
-	return &connectorOutput{ETag: etag(stored.Version), Location: "/api/connectors/" + stored.ID, Body: a.connector(stored)}, nil
+	return c, nil
 }
 
-func (a *API) deleteConnector(ctx context.Context, in *ConnectorPath) (*struct{}, error) {
-	return nil, connectorProblem(a.Store.DeleteConnector(ctx, in.ID))
+func (a *API) deleteConnector(ctx context.Context, in *ConnectorPath) (c change[struct{}], err error) {
+	stored, err := a.Store.Connector(ctx, in.ID)
+	if err != nil {
+		return c, connectorProblem(err)
+	}
+	c.target, c.before = connectorTarget(in.ID), a.connector(stored)
+	c.do = func(ctx context.Context) (done[struct{}], error) {
+		return done[struct{}]{}, connectorProblem(a.Store.DeleteConnector(ctx, in.ID))
+	}
+	return c, nil
 }
 
 func connectorProblem(err error) error {

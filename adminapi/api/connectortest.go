@@ -16,7 +16,7 @@ import (
 )
 
 func (a *API) connectorTest() {
-	register(a, huma.Operation{
+	registerChange(a, "connectors.test", huma.Operation{
 		OperationID: "test-connector", Method: http.MethodPost, Path: "/api/connectors/{id}/test", Tags: []string{tagConnectors},
 		Summary: "Test a connector",
 		Description: "An engine connects, signs in with the secret of the configured ref and reads a little; nothing is imported, and a connector " +
@@ -31,28 +31,36 @@ type testOutput struct {
 	Body     Run
 }
 
-func (a *API) testConnector(ctx context.Context, in *ConnectorPath) (*testOutput, error) {
+func (a *API) testConnector(ctx context.Context, in *ConnectorPath) (t change[testOutput], err error) {
 	c, err := a.Store.Connector(ctx, in.ID)
 	if err != nil {
-		return nil, connectorProblem(err)
+		return t, connectorProblem(err)
 	}
 	if err := a.engineFor(ctx, c); err != nil {
-		return nil, err
+		return t, err
 	}
+	t.target = connectorTarget(c.ID)
+	t.do = func(ctx context.Context) (done[testOutput], error) { return a.test(ctx, c) }
+	return t, nil
+}
+
+func (a *API) test(ctx context.Context, c store.Connector) (d done[testOutput], err error) {
 	run, _, err := a.Store.Enqueue(ctx, store.NewRun{ConnectorID: c.ID, Kind: store.Test, Trigger: store.Manual, RequestedBy: a.Operator(ctx),
 		TraceParent: telemetry.TraceParent(ctx)})
 	if err != nil {
-		return nil, connectorProblem(err)
+		return d, connectorProblem(err)
 	}
+	d.after = auditedRun(run)
 	run, err = a.outcome(ctx, run)
 	if err != nil {
-		return nil, runProblem(err)
+		return d, runProblem(err)
 	}
 	status := http.StatusOK
 	if run.Finished.IsZero() {
 		status = http.StatusAccepted
 	}
-	return &testOutput{Status: status, Location: "/api/runs/" + run.ID, Body: a.run(run)}, nil
+	d.answer, d.after = &testOutput{Status: status, Location: "/api/runs/" + run.ID, Body: a.run(run)}, auditedRun(run)
+	return d, nil
 }
 
 // outcome returns the run when it has ended, or as it stands after the wait.

@@ -9,6 +9,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/fault"
 )
 
 // ReloadReport says how a reload went here and who else was asked.
@@ -20,7 +21,7 @@ type ReloadReport struct {
 }
 
 func (a *API) reload() {
-	register(a, huma.Operation{
+	registerChange(a, "provider.reload", huma.Operation{
 		OperationID: "reload-provider", Method: http.MethodPost, Path: "/api/provider/reload", Tags: []string{tagStatus},
 		Summary: "Reload the secret provider here and on every engine",
 		Description: "Reads the section Secrets and the lock file again and starts the plugin anew beside the running one, which finishes its calls. " +
@@ -28,16 +29,20 @@ func (a *API) reload() {
 	}, a.reloadProvider)
 }
 
-func (a *API) reloadProvider(ctx context.Context, _ *struct{}) (*struct{ Body ReloadReport }, error) {
+func (a *API) reloadProvider(context.Context, *struct{}) (change[struct{ Body ReloadReport }], error) {
+	return change[struct{ Body ReloadReport }]{target: "provider", do: a.reloadEverywhere}, nil
+}
+
+func (a *API) reloadEverywhere(ctx context.Context) (d done[struct{ Body ReloadReport }], err error) {
 	operator := a.Operator(ctx)
 	// The engines first: what keeps the Admin API from reloading need not be true
 	// on another host.
 	if err := a.Store.RequestReload(ctx, operator); err != nil {
-		return nil, err
+		return d, err
 	}
 	list, err := a.Store.ListInstances(ctx)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
 	report := ReloadReport{OK: true, Engines: []string{}}
 	for _, i := range list {
@@ -47,10 +52,11 @@ func (a *API) reloadProvider(ctx context.Context, _ *struct{}) (*struct{ Body Re
 	}
 	// It goes on when the client gives up: half a reload is of no use to anybody.
 	if err := a.Reload(context.WithoutCancel(ctx), "Admin API, by "+operator); err != nil {
-		report.OK, report.Problem = false, err.Error()
+		report.OK, report.Problem, d.outcome = false, err.Error(), fault.Of(err)
 	}
 	report.Provider = a.plugin()
 	a.Logger.InfoContext(ctx, "secret provider reload asked for", "operator", operator, "ok", report.OK, "engines", report.Engines,
 		"request_id", problem.RequestID(ctx))
-	return &struct{ Body ReloadReport }{report}, nil
+	d.answer, d.after = &struct{ Body ReloadReport }{report}, map[string]any{"ok": report.OK, "engines": report.Engines}
+	return d, nil
 }

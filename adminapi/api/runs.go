@@ -45,7 +45,7 @@ type logPage struct {
 
 func (a *API) runs() {
 	const all, one = "/api/runs", "/api/runs/{id}"
-	register(a, huma.Operation{
+	registerChange(a, "runs.start", huma.Operation{
 		OperationID: "start-run", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusAccepted, Tags: []string{tagRuns},
 		Summary: "Queue a run", Description: "An engine takes it within moments. Where the same is queued already, that one is returned.",
 	}, a.startRun)
@@ -61,26 +61,39 @@ func (a *API) runs() {
 		OperationID: "list-run-logs", Method: http.MethodGet, Path: one + "/logs", Tags: []string{tagRuns},
 		Summary: "List what a run logged, such as entries that were not understood",
 	}, a.listLogs)
-	register(a, huma.Operation{
+	registerChange(a, "runs.cancel", huma.Operation{
 		OperationID: "cancel-run", Method: http.MethodPost, Path: one + "/cancel", Tags: []string{tagRuns},
 		Summary: "Cancel a run that no engine has taken yet",
 	}, a.cancelRun)
 }
 
-func (a *API) startRun(ctx context.Context, in *Payload) (*runOutput, error) {
-	// The schema knows the kinds; what is left is found by the store.
+func (a *API) startRun(ctx context.Context, in *Payload) (c change[runOutput], err error) {
+	// The schema knows the kinds.
 	input, err := decode(a, *in, func(RunInput) diag.List { return nil })
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	run, _, err := a.Store.Enqueue(ctx, store.NewRun{
-		ConnectorID: input.ConnectorID, Kind: store.Kind(input.Kind), Trigger: store.Manual, RequestedBy: a.Operator(ctx),
-		TraceParent: telemetry.TraceParent(ctx),
-	})
-	if err != nil {
-		return nil, connectorProblem(err)
+	// Whatever is no id of a connector has no place in the audit log.
+	if _, err := a.Store.Connector(ctx, input.ConnectorID); err != nil {
+		return c, connectorProblem(err)
 	}
-	return &runOutput{Location: "/api/runs/" + run.ID, Body: a.run(run)}, nil
+	c.target, c.wanted = connectorTarget(input.ConnectorID), map[string]string{"kind": input.Kind}
+	c.do = func(ctx context.Context) (done[runOutput], error) {
+		run, _, err := a.Store.Enqueue(ctx, store.NewRun{
+			ConnectorID: input.ConnectorID, Kind: store.Kind(input.Kind), Trigger: store.Manual, RequestedBy: a.Operator(ctx),
+			TraceParent: telemetry.TraceParent(ctx),
+		})
+		if err != nil {
+			return done[runOutput]{}, connectorProblem(err)
+		}
+		return done[runOutput]{answer: &runOutput{Location: "/api/runs/" + run.ID, Body: a.run(run)}, after: auditedRun(run)}, nil
+	}
+	return c, nil
+}
+
+// auditedRun is what the audit log keeps of a run; the history has the rest.
+func auditedRun(r store.Run) any {
+	return map[string]string{"runId": r.ID, "kind": string(r.Kind), "status": string(r.Status), "connectorId": r.ConnectorID}
 }
 
 func (a *API) listRuns(ctx context.Context, in *struct {
@@ -141,11 +154,22 @@ func (a *API) listLogs(ctx context.Context, in *struct {
 	return out, nil
 }
 
-func (a *API) cancelRun(ctx context.Context, in *RunPath) (*struct{ Body Run }, error) {
-	if err := a.Store.CancelQueued(ctx, in.ID, a.Operator(ctx)); err != nil {
-		return nil, runProblem(err)
+func (a *API) cancelRun(ctx context.Context, in *RunPath) (c change[struct{ Body Run }], err error) {
+	run, err := a.Store.Run(ctx, in.ID)
+	if err != nil {
+		return c, runProblem(err)
 	}
-	return a.getRun(ctx, in)
+	c.target, c.before = "runs/"+in.ID, auditedRun(run)
+	c.do = func(ctx context.Context) (d done[struct{ Body Run }], err error) {
+		if err := a.Store.CancelQueued(ctx, in.ID, a.Operator(ctx)); err != nil {
+			return d, runProblem(err)
+		}
+		run.Status = store.Cancelled
+		d.after = auditedRun(run)
+		d.answer, err = a.getRun(ctx, in)
+		return d, err
+	}
+	return c, nil
 }
 
 func runProblem(err error) error {

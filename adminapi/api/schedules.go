@@ -70,7 +70,7 @@ func (a *API) schedules() {
 		OperationID: "list-schedules", Method: http.MethodGet, Path: all, Tags: []string{tagSchedules},
 		Summary: "List a connector's schedules, the next one due first",
 	}, a.listSchedules)
-	register(a, huma.Operation{
+	registerChange(a, "schedules.create", huma.Operation{
 		OperationID: "create-schedule", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagSchedules},
 		Summary: "Let a connector run by itself",
 	}, a.createSchedule)
@@ -78,12 +78,12 @@ func (a *API) schedules() {
 	register(a, huma.Operation{
 		OperationID: "get-schedule", Method: http.MethodGet, Path: one, Tags: []string{tagSchedules}, Summary: "Read a schedule",
 	}, a.getSchedule)
-	register(a, huma.Operation{
+	registerChange(a, "schedules.update", huma.Operation{
 		OperationID: "update-schedule", Method: http.MethodPut, Path: one, Tags: []string{tagSchedules},
 		Summary: "Replace a schedule", Description: "Everything is replaced, and the time that is next due is counted from now.",
 	}, a.updateSchedule)
 	takes[ScheduleInput](a, http.MethodPut, one)
-	register(a, huma.Operation{
+	registerChange(a, "schedules.delete", huma.Operation{
 		OperationID: "delete-schedule", Method: http.MethodDelete, Path: one, Tags: []string{tagSchedules}, Summary: "Delete a schedule",
 	}, a.deleteSchedule)
 }
@@ -134,19 +134,35 @@ func (a *API) listSchedules(ctx context.Context, in *ConnectorPath) (*schedulePa
 func (a *API) createSchedule(ctx context.Context, in *struct {
 	ConnectorPath
 	Payload
-}) (*scheduleOutput, error) {
+}) (c change[scheduleOutput], err error) {
 	input, err := decode(a, in.Payload, checkSchedule)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	x, err := a.apply(input, store.Schedule{ConnectorID: in.ID})
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	if x, err = a.Store.CreateSchedule(ctx, x); err != nil {
-		return nil, connectorProblem(err)
+	if _, err := a.Store.Connector(ctx, in.ID); err != nil {
+		return c, connectorProblem(err)
 	}
-	return scheduleAnswer(x), nil
+	c.target, c.wanted = connectorTarget(in.ID)+"/schedules", input
+	c.do = func(ctx context.Context) (done[scheduleOutput], error) {
+		created, err := a.Store.CreateSchedule(ctx, x)
+		return changedSchedule(created, connectorProblem(err))
+	}
+	return c, nil
+}
+
+func scheduleTarget(x store.Schedule) string {
+	return connectorTarget(x.ConnectorID) + "/schedules/" + x.ID
+}
+
+func changedSchedule(x store.Schedule, err error) (done[scheduleOutput], error) {
+	if err != nil {
+		return done[scheduleOutput]{}, err
+	}
+	return done[scheduleOutput]{answer: scheduleAnswer(x), target: scheduleTarget(x), after: scheduleOf(x)}, nil
 }
 
 // schedule returns a schedule of that connector.
@@ -170,32 +186,39 @@ func (a *API) updateSchedule(ctx context.Context, in *struct {
 	SchedulePath
 	IfMatch string `header:"If-Match" doc:"The ETag that reading the schedule returned; required."`
 	Payload
-}) (*scheduleOutput, error) {
+}) (c change[scheduleOutput], err error) {
 	x, err := a.schedule(ctx, in.SchedulePath)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	input, err := decode(a, in.Payload, checkSchedule)
 	if err != nil {
-		return nil, err
+		return c, err
 	}
 	if x.Version, err = matched(in.IfMatch, x.Version); err != nil {
-		return nil, err
+		return c, err
 	}
+	c.target, c.before, c.wanted = scheduleTarget(x), scheduleOf(x), input
 	if x, err = a.apply(input, x); err != nil {
-		return nil, err
+		return c, err
 	}
-	if x, err = a.Store.UpdateSchedule(ctx, x); err != nil {
-		return nil, scheduleProblem(err)
+	c.do = func(ctx context.Context) (done[scheduleOutput], error) {
+		updated, err := a.Store.UpdateSchedule(ctx, x)
+		return changedSchedule(updated, scheduleProblem(err))
 	}
-	return scheduleAnswer(x), nil
+	return c, nil
 }
 
-func (a *API) deleteSchedule(ctx context.Context, in *SchedulePath) (*struct{}, error) {
-	if _, err := a.schedule(ctx, *in); err != nil {
-		return nil, err
+func (a *API) deleteSchedule(ctx context.Context, in *SchedulePath) (c change[struct{}], err error) {
+	x, err := a.schedule(ctx, *in)
+	if err != nil {
+		return c, err
 	}
-	return nil, scheduleProblem(a.Store.DeleteSchedule(ctx, in.ScheduleID))
+	c.target, c.before = scheduleTarget(x), scheduleOf(x)
+	c.do = func(ctx context.Context) (done[struct{}], error) {
+		return done[struct{}]{}, scheduleProblem(a.Store.DeleteSchedule(ctx, in.ScheduleID))
+	}
+	return c, nil
 }
 
 func scheduleProblem(err error) error {

@@ -3,12 +3,15 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
@@ -67,12 +70,12 @@ func (a *API) secrets() {
 		OperationID: "describe-secret", Method: http.MethodGet, Path: all + "/describe", Tags: []string{tagSecrets},
 		Summary: "Read what may be shown of a secret",
 	}, a.describeSecret)
-	register(a, huma.Operation{
+	registerChange(a, "secrets.set", huma.Operation{
 		OperationID: "set-secret", Method: http.MethodPut, Path: all, Tags: []string{tagSecrets},
 		Summary: "Store a secret's value", Description: "Setting a ref again rotates it: the next run of every connector that uses it reads the new value.",
 	}, a.setSecret)
 	takes[SecretInput](a, http.MethodPut, all)
-	register(a, huma.Operation{
+	registerChange(a, "secrets.delete", huma.Operation{
 		OperationID: "delete-secret", Method: http.MethodDelete, Path: all, Tags: []string{tagSecrets},
 		Summary: "Delete a secret", Description: "Where the store has soft delete, it can be recovered there. Connectors that use it will fail.",
 	}, a.deleteSecret)
@@ -128,10 +131,6 @@ func (a *API) describeSecret(ctx context.Context, in *RefQuery) (*metadataOutput
 	if err != nil {
 		return nil, err
 	}
-	return a.metadata(ctx, m)
-}
-
-func (a *API) metadata(ctx context.Context, m secret.Metadata) (*metadataOutput, error) {
 	uses, err := a.uses(ctx)
 	if err != nil {
 		return nil, err
@@ -142,31 +141,81 @@ func (a *API) metadata(ctx context.Context, m secret.Metadata) (*metadataOutput,
 // setSecret keeps the value in two buffers, the body and what was read from it,
 // and wipes both. What encoding the call to the plugin and the kernel's buffers
 // hold is beyond reach.
-func (a *API) setSecret(ctx context.Context, in *Payload) (*metadataOutput, error) {
-	defer in.wipe()
+func (a *API) setSecret(ctx context.Context, in *Payload) (c change[metadataOutput], err error) {
 	req, err := secretRequest(*in)
-	defer func() { req.Value.Wipe() }()
-	if err != nil {
-		return nil, err
+	c.release = func() {
+		in.wipe()
+		req.Value.Wipe()
 	}
-	m, err := a.Secrets.Set(ctx, req)
 	if err != nil {
-		return nil, writeProblem(err)
+		return c, err
 	}
-	a.Logger.InfoContext(ctx, "secret set", telemetry.KeyRef, string(req.Ref), "operator", a.Operator(ctx), "request_id", problem.RequestID(ctx))
-	return a.metadata(ctx, m)
+	uses, err := a.uses(ctx)
+	if err != nil {
+		return c, err
+	}
+	c.target, c.wanted = string(req.Ref), auditedSecret(secret.Metadata{Expires: req.Expires, Tags: req.Tags})
+	if c.before, err = a.secretBefore(ctx, req.Ref); fault.Is(err, fault.NotFound, fault.Deleted) {
+		c.before = nil
+	}
+	c.do = func(ctx context.Context) (d done[metadataOutput], err error) {
+		m, err := a.Secrets.Set(ctx, req)
+		if err != nil {
+			return d, writeProblem(err)
+		}
+		a.Logger.InfoContext(ctx, "secret set", telemetry.KeyRef, string(req.Ref), "operator", a.Operator(ctx), "request_id", problem.RequestID(ctx))
+		return done[metadataOutput]{answer: &metadataOutput{secretMetadata(m, uses)}, after: auditedSecret(m)}, nil
+	}
+	return c, nil
 }
 
-func (a *API) deleteSecret(ctx context.Context, in *RefQuery) (*struct{}, error) {
+func (a *API) deleteSecret(ctx context.Context, in *RefQuery) (c change[struct{}], err error) {
 	ref, err := in.parse()
 	if err != nil {
-		return nil, err
+		return c, err
 	}
-	if err := a.Secrets.Delete(ctx, ref); err != nil {
-		return nil, writeProblem(err)
+	// What the store does not know could be anything, a value too, and has no place
+	// in the audit log.
+	if c.before, err = a.secretBefore(ctx, ref); fault.Is(err, fault.NotFound, fault.Deleted, fault.InvalidRef) {
+		return c, err
 	}
-	a.Logger.InfoContext(ctx, "secret deleted", telemetry.KeyRef, string(ref), "operator", a.Operator(ctx), "request_id", problem.RequestID(ctx))
-	return nil, nil
+	c.target = string(ref)
+	c.do = func(ctx context.Context) (d done[struct{}], err error) {
+		if err := a.Secrets.Delete(ctx, ref); err != nil {
+			return d, writeProblem(err)
+		}
+		a.Logger.InfoContext(ctx, "secret deleted", telemetry.KeyRef, string(ref), "operator", a.Operator(ctx), "request_id", problem.RequestID(ctx))
+		return d, nil
+	}
+	return c, nil
+}
+
+// describeLimit is how long a change of a secret waits for how it was before.
+const describeLimit = 5 * time.Second
+
+// secretBefore returns what the audit log keeps of a secret as it is now, or the
+// reason why that is not known, which need not keep it from being changed: an
+// identity may have the right to write and not to read.
+func (a *API) secretBefore(ctx context.Context, ref secret.Ref) (any, error) {
+	ctx, cancel := context.WithTimeout(ctx, describeLimit)
+	defer cancel()
+	m, err := a.Secrets.Describe(ctx, ref)
+	if err != nil {
+		return map[string]string{"unknown": fault.Of(err).String()}, err
+	}
+	return auditedSecret(m), nil
+}
+
+// auditedSecret is what the audit log keeps of a secret: of tags their names, in
+// case somebody put into one what does not belong there.
+func auditedSecret(m secret.Metadata) any {
+	return struct {
+		Name    string    `json:"name,omitempty"`
+		Version string    `json:"version,omitempty"`
+		Updated time.Time `json:"updated,omitzero"`
+		Expires time.Time `json:"expires,omitzero"`
+		Tags    []string  `json:"tags,omitempty"`
+	}{m.Name, string(m.Version), utc(m.Updated), utc(m.Expires), slices.Sorted(maps.Keys(m.Tags))}
 }
 
 // writeProblem adds to an outcome that is not known what to do about it.

@@ -21,6 +21,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/authn"
 	"github.com/identitymesh/identitymesh/adminapi/front"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/host"
@@ -44,6 +45,7 @@ type world struct {
 	t       *testing.T
 	url     string
 	store   *store.Store
+	audit   *audit.Log
 	vault   *vault
 	status  host.Status
 	reload  func(ctx context.Context, trigger string) error
@@ -69,8 +71,13 @@ func newWorld(t *testing.T) *world {
 	client := plugintest.Open(t, w.vault.definition(), map[string]any{})
 	logger := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	mux := http.NewServeMux()
+	log, err := audit.Open(t.Context(), db.DB(), func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.audit = log
 	if _, err := api.New(mux, api.Config{
-		Store: db, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Reload: func(ctx context.Context, trigger string) error { return w.reload(ctx, trigger) }, Operator: authn.Operator,
+		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Reload: func(ctx context.Context, trigger string) error { return w.reload(ctx, trigger) }, Operator: authn.Operator,
 		Logger: logger, Now: func() time.Time { return now }, Version: "1.2.3", TestWait: 5 * time.Second, TestPoll: 5 * time.Millisecond,
 	}); err != nil {
 		t.Fatal(err)

@@ -75,17 +75,16 @@ var acceptableID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // the URL than the route.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := f.Now()
-	id := r.Header.Get(RequestIDHeader)
-	if !acceptableID.MatchString(id) {
-		id = f.NewID()
-	}
-	w.Header().Set(RequestIDHeader, id)
 	_, pattern := f.Mux.Handler(r)
 	route := pattern[strings.Index(pattern, " ")+1:] // without the method
-	ctx, span := f.tracer.Start(problem.WithRequestID(r.Context(), id), strings.TrimSpace(method(r)+" "+route),
+	ctx, span := f.tracer.Start(r.Context(), strings.TrimSpace(method(r)+" "+route),
 		trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(attribute.String("http.request.method", method(r)), attribute.String("http.route", route)))
 	defer span.End()
+	id := f.requestID(r, span)
+	span.SetAttributes(attribute.String("identitymesh.request.id", id))
+	w.Header().Set(RequestIDHeader, id)
+	ctx = problem.WithRequestID(ctx, id)
 	answer := &observed{ResponseWriter: w}
 	defer func() {
 		status := answer.status
@@ -116,6 +115,18 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	f.inner.ServeHTTP(answer, r)
+}
+
+// requestID returns the id that the request brought along, else that of its trace,
+// so that one id finds it in the log, in the audit log and in the trace.
+func (f *front) requestID(r *http.Request, span trace.Span) string {
+	if id := r.Header.Get(RequestIDHeader); acceptableID.MatchString(id) {
+		return id
+	}
+	if id := span.SpanContext().TraceID(); id.IsValid() {
+		return id.String()
+	}
+	return f.NewID()
 }
 
 // method returns the method if it is a usual one; others are free text.

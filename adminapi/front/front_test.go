@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/identitymesh/identitymesh/adminapi/front"
@@ -161,5 +162,15 @@ func TestABodyHasALimit(t *testing.T) {
 	}
 	if w, _ := serve(t, request("POST", "/api/things", strings.Repeat("x", front.MaxBodyBytes+1))); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a body above it gets %d", w.Code)
+	}
+}
+
+func TestARequestWithoutAnIDIsKnownByItsTrace(t *testing.T) {
+	traced := trace.ContextWithSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{0xab, 1}, SpanID: trace.SpanID{1}}))
+	for want, header := range map[string][]string{"ab010000000000000000000000000000": nil, "mine": {front.RequestIDHeader, "mine"}} {
+		w, log := serve(t, request("GET", "/api/things/1", "", header...).WithContext(traced))
+		if got := w.Header().Get(front.RequestIDHeader); got != want || !strings.Contains(log, want) {
+			t.Errorf("got %q instead of %q; log %s", got, want, log)
+		}
 	}
 }

@@ -68,6 +68,10 @@ func (l *Log) Begin(ctx context.Context, e Entry) (*Operation, error) {
 	return &Operation{l, r}, nil
 }
 
+// About names what the action turned out to be about, for its outcome: what it
+// made has a name only now.
+func (o *Operation) About(target string) { o.intent.Target = target }
+
 // End records how the action ended, nil for well, and detail in the place of the
 // intent's. The error's reason is recorded and not its text, which belongs to
 // other systems.

@@ -17,6 +17,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/front"
 	"github.com/identitymesh/identitymesh/adminapi/presence"
 	"github.com/identitymesh/identitymesh/adminapi/web"
+	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/service"
@@ -71,6 +72,10 @@ func serve(ctx context.Context, session service.Session) error {
 	defer db.Close()
 	settings, logger := program.Settings, program.Logger
 
+	log, err := audit.Open(ctx, db.DB(), nil)
+	if err != nil {
+		return err
+	}
 	tokens := authn.Tokens{Store: db, Folder: settings.Product.DataFolder}
 	signIn, err := prepare(ctx, tokens, logger)
 	if err != nil {
@@ -100,7 +105,7 @@ func serve(ctx context.Context, session service.Session) error {
 		return err
 	}
 	if _, err := api.New(mux, api.Config{
-		Store: db, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now, Operator: authn.Operator,
+		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now, Operator: authn.Operator,
 		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
 	}); err != nil {
 		return err
@@ -176,9 +181,24 @@ func resetToken(ctx context.Context, configFile string) error {
 	}
 	defer func() { _ = program.Stop(context.WithoutCancel(ctx)) }()
 	defer db.Close()
+	log, err := audit.Open(ctx, db.DB(), nil)
+	if err != nil {
+		return err
+	}
+	actor, address := audit.Caller()
+	record, err := log.Begin(ctx, audit.Entry{
+		Actor: actor, Address: address, Action: "tokens.reset", Target: "tokens/" + authn.Name, Correlation: uuid.NewString(),
+	})
+	if err != nil {
+		return err
+	}
 	tokens := authn.Tokens{Store: db, Folder: program.Settings.Product.DataFolder}
-	if err := tokens.Reset(ctx); err != nil {
-		return fmt.Errorf("reset the administrator's token: %w", err)
+	err = tokens.Reset(ctx)
+	if err != nil {
+		err = fmt.Errorf("reset the administrator's token: %w", err)
+	}
+	if err := errors.Join(err, record.End(context.WithoutCancel(ctx), err, "")); err != nil {
+		return err
 	}
 	fmt.Println("the new token is in " + tokens.File() + "; the old one is worth nothing now")
 	return nil

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"strings"
 
 	"filippo.io/age"
@@ -132,22 +131,11 @@ func entryFor(ctx context.Context, action, target string, detail any) (audit.Ent
 	if err != nil {
 		return audit.Entry{}, fmt.Errorf("describe the action for the audit log: %w", err)
 	}
+	actor, address := audit.Caller()
 	return audit.Entry{
-		Actor: actor(), Address: escrow.HostName(), Action: action, Target: target,
+		Actor: actor, Address: address, Action: action, Target: target,
 		Correlation: telemetry.TraceID(telemetry.TraceParent(ctx)), Detail: string(text),
 	}, nil
-}
-
-// actor is the user of the operating system, and who became it.
-func actor() string {
-	name := "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if by := os.Getenv("SUDO_USER"); by != "" {
-		return "user " + name + ", through sudo by " + by
-	}
-	return "user " + name
 }
 
 // holders reads public keys, or files with one in each line.
