@@ -1,6 +1,6 @@
 // Package api is the Admin API's REST operations and their OpenAPI 3.1 document:
-// connectors, their schedules and objects, secrets, runs and the state of the
-// product. No operation returns a secret's value, and nothing here holds a way
+// connectors, their schedules and objects, secrets, runs, the state of the product
+// and the record of what was changed. No operation returns a secret's value, and nothing here holds a way
 // to one: passwords are tried by the engine, which the operations reach only
 // through the database.
 //
@@ -100,6 +100,7 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 			{Name: tagRuns, Description: "What ran, what runs and what is to run."},
 			{Name: tagSecrets, Description: "Secrets by their refs; values go in and never come out."},
 			{Name: tagStatus, Description: "The processes of the product and the secret provider in force."},
+			{Name: tagAudit, Description: "Who changed what, as a chain of records that shows whether somebody changed it."},
 		},
 	}
 	a := &API{Config: c}
@@ -118,6 +119,7 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 	a.secrets()
 	a.status()
 	a.reload()
+	a.audit()
 	if err := errors.Join(a.unrecorded...); err != nil {
 		return nil, err
 	}
@@ -138,6 +140,7 @@ const (
 	tagRuns       = "Runs"
 	tagSecrets    = "Secrets"
 	tagStatus     = "Status"
+	tagAudit      = "Audit"
 )
 
 func (a *API) serveDocument(mux *http.ServeMux) error {
@@ -172,10 +175,13 @@ func register[I, O any](a *API, op huma.Operation, handle func(context.Context, 
 // add adds an operation whose errors become problems.
 func add[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Security = []map[string][]string{{bearer: {}}}
-	op.Responses = map[string]*huma.Response{"default": {
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	op.Responses["default"] = &huma.Response{
 		Description: "What went wrong, as a problem.",
 		Content:     map[string]*huma.MediaType{problem.MediaType: {Schema: schemaOf[problem.Problem](a)}},
-	}}
+	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {

@@ -108,6 +108,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if p == nil {
 			return
 		}
+		if p == http.ErrAbortHandler { // what was answered so far must not look whole
+			panic(p)
+		}
 		// The text of a panic could hold anything, a value too.
 		f.Logger.ErrorContext(ctx, "a request panicked", "request_id", id, "stack", string(debug.Stack()))
 		if answer.status == 0 {

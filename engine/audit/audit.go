@@ -4,8 +4,8 @@
 //
 // An action is recorded twice: before it is tried, so that none can happen without
 // a trace, and when its outcome is known. Whoever cannot write the first record
-// must not act. Start reading at [Log.Begin]; [Verify] checks a chain, also away
-// from the database.
+// must not act. Start reading at [Log.Begin]; [Verifier] checks a chain,
+// [VerifyExport] away from the database.
 package audit
 
 import (
@@ -107,7 +107,7 @@ func (l *Log) append(ctx context.Context, r Record) (Record, error) {
 		for _, s := range r.texts() {
 			args = append(args, *s)
 		}
-		if _, err := tx.ExecContext(ctx, sqlText("INSERT INTO IM_AdminAudit (seq, at, phase, intent, "+textColumns+", hash) "+
+		if _, err := tx.ExecContext(ctx, sqlText("INSERT INTO IM_AdminAudit ("+columns+") "+
 			"VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13)"), append(args, r.Hash)...); err != nil {
 			return err
 		}
@@ -117,8 +117,11 @@ func (l *Log) append(ctx context.Context, r Record) (Record, error) {
 	return r, err
 }
 
-// textColumns in the order of [Record.texts].
-const textColumns = "actor, role, address, action, target, outcome, correlation, detail"
+const (
+	// textColumns in the order of [Record.texts].
+	textColumns = "actor, role, address, action, target, outcome, correlation, detail"
+	columns     = "seq, at, phase, intent, " + textColumns + ", hash"
+)
 
 // pageSize is how many records are read at a time.
 const pageSize = 500
@@ -143,9 +146,12 @@ func (l *Log) Records(ctx context.Context, after int64, yield func(Record) error
 	}
 }
 
-func (l *Log) page(ctx context.Context, after int64) (page []Record, err error) {
-	rows, err := l.db.Read.QueryContext(ctx, l.db.Dialect.SQL("SELECT seq, at, phase, intent, "+textColumns+", hash FROM IM_AdminAudit "+
-		"WHERE seq > @p1 ORDER BY seq"+l.db.Dialect.Limit("@p2")), after, pageSize)
+func (l *Log) page(ctx context.Context, after int64) ([]Record, error) {
+	return l.read(ctx, "SELECT "+columns+" FROM IM_AdminAudit WHERE seq > @p1 ORDER BY seq"+l.db.Dialect.Limit("@p2"), after, pageSize)
+}
+
+func (l *Log) read(ctx context.Context, query string, args ...any) (list []Record, err error) {
+	rows, err := l.db.Read.QueryContext(ctx, l.db.Dialect.SQL(query), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -161,9 +167,9 @@ func (l *Log) page(ctx context.Context, after int64) (page []Record, err error) 
 			return nil, err
 		}
 		r.Time = at.Time
-		page = append(page, r)
+		list = append(list, r)
 	}
-	return page, rows.Err()
+	return list, rows.Err()
 }
 
 // Head returns the number and the hash of the newest record; 0 and zeros when there

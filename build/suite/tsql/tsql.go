@@ -41,6 +41,7 @@ func (e *MissingError) Unwrap() error { return e.Err }
 
 // recorded are the tests that keep what they send, and the files that they write.
 var recorded = []struct{ module, folder, test, file string }{
+	{"engine", "audit", "TestEveryStatementForSQLServerIsWellFormed", "audit.sql"},
 	{"engine", "store", "TestEveryStatementForSQLServerIsWellFormed", "store.sql"},
 	{"plugins/dpapi", "rows", "TestEveryStatementForSQLServerIsWellFormed", "rows.sql"},
 	{"sdk", "productdb", "TestMigratingASQLServerHappensUnderItsLock", "productdb.sql"},

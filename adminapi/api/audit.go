@@ -1,0 +1,161 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
+)
+
+// AuditRecord says that something is about to be changed, or how that ended.
+type AuditRecord struct {
+	Seq         int64     `json:"seq" doc:"Counts from 1 without a gap."`
+	Time        time.Time `json:"time"`
+	Phase       string    `json:"phase" enum:"intent,outcome" doc:"An intent is recorded before anything is done."`
+	Intent      int64     `json:"intent,omitempty" doc:"Of an outcome: the seq of its intent."`
+	Actor       string    `json:"actor" example:"token administrator"`
+	Role        string    `json:"role,omitempty"`
+	Address     string    `json:"address,omitempty" doc:"Where the request came from; the name of the host for a program."`
+	Action      string    `json:"action" example:"secrets.set"`
+	Target      string    `json:"target,omitempty" example:"secret://ad/svc/password"`
+	Outcome     string    `json:"outcome,omitempty" doc:"Of an outcome: OK, or why it failed." example:"ACCESS_DENIED"`
+	Correlation string    `json:"correlation,omitempty" doc:"The id of the request, in the log and in the trace too."`
+	Detail      string    `json:"detail,omitempty" doc:"JSON as it was hashed: before and wanted of an intent, after or problem of an outcome."`
+	Hash        string    `json:"hash" doc:"SHA-256 over the hash of the record before and this one."`
+}
+
+// AuditReport says whether the audit log is as it was written.
+type AuditReport struct {
+	Intact   bool   `json:"intact" doc:"Nothing was changed, removed or added."`
+	Records  int64  `json:"records" doc:"How many records are good, from the first on."`
+	Hash     string `json:"hash" doc:"Of the last good record. Kept elsewhere, it shows later whether the newest records were removed."`
+	Open     int    `json:"open" doc:"Intents without an outcome: an action was interrupted, or is still under way."`
+	BrokenAt int64  `json:"brokenAt,omitempty" doc:"The first record that does not fit."`
+	Why      string `json:"why,omitempty" doc:"What is wrong with it."`
+}
+
+type auditPage struct {
+	Body struct {
+		Items []AuditRecord `json:"items" nullable:"false"`
+		Next  string        `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
+	}
+}
+
+// auditExport is the media type of an export, and the name under which browsers
+// save it.
+const (
+	auditExport     = "application/x-ndjson"
+	auditExportName = "identitymesh-audit.jsonl"
+)
+
+func (a *API) audit() {
+	register(a, huma.Operation{
+		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{tagAudit},
+		Summary: "List who changed what, the newest first",
+	}, a.listAudit)
+	register(a, huma.Operation{
+		OperationID: "verify-audit", Method: http.MethodGet, Path: "/api/audit/verify", Tags: []string{tagAudit},
+		Summary: "Check that nobody changed the audit log", Description: "Reads all of it, which takes its time.",
+	}, a.verifyAudit)
+	register(a, huma.Operation{
+		OperationID: "export-audit", Method: http.MethodGet, Path: "/api/audit/export", Tags: []string{tagAudit},
+		Summary: "Read the whole audit log",
+		Description: "One record as JSON in each line, the oldest first, and a last line that names the newest record. " +
+			"identitymesh-adminapi audit verify --file checks it without the database.",
+		Responses: map[string]*huma.Response{"200": {
+			Description: "The log.", Content: map[string]*huma.MediaType{auditExport: {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}},
+	}, a.exportAudit)
+}
+
+func (a *API) listAudit(ctx context.Context, in *struct {
+	Paging
+	Actor   string    `query:"actor" maxLength:"1000" doc:"Only what this one did."`
+	Action  string    `query:"action" maxLength:"1000" doc:"Only this action." example:"secrets.set"`
+	Target  string    `query:"target" maxLength:"8192" doc:"Only what was done to targets that begin so." example:"secret://ad/"`
+	Outcome string    `query:"outcome" maxLength:"100" doc:"Only outcomes of this kind." example:"ACCESS_DENIED"`
+	From    time.Time `query:"from" doc:"Only what was recorded then or later."`
+	To      time.Time `query:"to" doc:"Only what was recorded before."`
+}) (*auditPage, error) {
+	before, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.Audit.Search(ctx, audit.Filter{
+		Actor: in.Actor, Action: in.Action, TargetPrefix: in.Target, Outcome: in.Outcome, From: in.From, To: in.To, Before: before,
+	}, in.Limit)
+	if err != nil {
+		return nil, err
+	}
+	out := &auditPage{}
+	out.Body.Items = make([]AuditRecord, 0, len(list))
+	for _, r := range list {
+		out.Body.Items = append(out.Body.Items, AuditRecord{
+			Seq: r.Seq, Time: r.Time, Phase: string(r.Phase), Intent: r.Intent, Actor: r.Actor, Role: r.Role, Address: r.Address,
+			Action: r.Action, Target: r.Target, Outcome: r.Outcome, Correlation: r.Correlation, Detail: r.Detail, Hash: r.Hash,
+		})
+	}
+	if len(list) > 0 {
+		out.Body.Next = in.next(len(list), list[len(list)-1].Seq)
+	}
+	return out, nil
+}
+
+func (a *API) verifyAudit(ctx context.Context, _ *struct{}) (*struct{ Body AuditReport }, error) {
+	report, err := a.Audit.Verify(ctx)
+	out := AuditReport{Intact: err == nil, Records: report.Records, Hash: report.Hash, Open: report.Open}
+	var broken *audit.BrokenError
+	if errors.As(err, &broken) {
+		a.Logger.ErrorContext(ctx, "the audit log was changed", "record", broken.Seq, "why", broken.Why, "request_id", problem.RequestID(ctx))
+		out.BrokenAt, out.Why = broken.Seq, broken.Why
+	} else if err != nil {
+		return nil, err
+	}
+	return &struct{ Body AuditReport }{out}, nil
+}
+
+func (a *API) exportAudit(context.Context, *struct{}) (*huma.StreamResponse, error) {
+	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+		r, w := humago.Unwrap(ctx)
+		w.Header().Set("Content-Type", auditExport)
+		w.Header().Set("Content-Disposition", `attachment; filename="`+auditExportName+`"`)
+		out := &slowly{w: w, control: http.NewResponseController(w)}
+		switch err := a.Audit.Export(r.Context(), out); {
+		case err == nil:
+		case out.begun:
+			a.Logger.WarnContext(r.Context(), "the export of the audit log was broken off", telemetry.KeyError, err, "request_id", problem.RequestID(r.Context()))
+			panic(http.ErrAbortHandler) // so that the client sees that it is not whole
+		default:
+			w.Header().Del("Content-Disposition")
+			problem.Write(w, r, a.problem(r.Context(), err))
+		}
+	}}, nil
+}
+
+// writeLimit is how long a client may take to read a part of a long answer.
+const writeLimit = time.Minute
+
+// slowly writes an answer that may take longer than the server allows others, as
+// long as it goes on.
+type slowly struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+	begun   bool
+}
+
+// Write implements io.Writer.
+func (s *slowly) Write(part []byte) (int, error) {
+	s.begun = true
+	// The server's clock decides; what has no deadlines needs none.
+	if err := s.control.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return 0, err
+	}
+	return s.w.Write(part)
+}
