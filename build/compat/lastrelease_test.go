@@ -3,6 +3,7 @@ package compat_test
 import (
 	"log/slog"
 	"runtime"
+	"strings"
 	"testing"
 
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
@@ -40,9 +41,13 @@ func together(t *testing.T, choose func() (tool, plugins installation)) {
 		dir := folder(t)
 		env := plainEnvironment()
 		newSite(t, dir, tool, plugins, map[string]any{}, env).life("dpapi", plugins.version, "NOT_FOUND")
-		for _, i := range []installation{last, today} {
-			newSite(t, dir, today, i, map[string]any{}, env).read(i.version)
+		former := newSite(t, dir, today, last, map[string]any{}, env)
+		if plugins == last {
+			former.read(last.version)
+		} else {
+			former.refusesNewerTables() // today's plugin has changed them
 		}
+		newSite(t, dir, today, today, map[string]any{}, env).read(today.version)
 	})
 	t.Run("keyvault", func(t *testing.T) {
 		if runtime.GOOS != "linux" {
@@ -62,17 +67,38 @@ func together(t *testing.T, choose func() (tool, plugins installation)) {
 	})
 }
 
-// read reads the secret that was left behind as the engine does, and lists and
-// deletes one as the Admin API does.
-func (s *site) read(version string) {
+// refusesNewerTables asks a plugin that is older than the tables of its store.
+func (s *site) refusesNewerTables() {
+	s.Helper()
+	resolver, err := host.OpenResolver(s.host())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer resolver.Close()
+	got, err := resolver.Get(s.Context(), left, secret.Current)
+	if !fault.Is(err, fault.ConfigInvalid) || !strings.Contains(err.Error(), "upgraded by a newer version") {
+		s.Errorf("get: %v", err)
+	}
+	got.Value.Wipe()
+}
+
+// host is how today's host opens the store of the site.
+func (s *site) host() host.Config {
 	s.Helper()
 	settings, problems := appsettings.Load(appsettings.Options{File: s.config})
 	choice, more := catalog.Choose(settings, catalog.Options{Environ: s.env})
 	if problems.HasErrors() || more.HasErrors() {
 		s.Fatal(problems, more)
 	}
-	config := host.Config{Choice: choice, DataFolder: settings.Product.DataFolder, Environ: s.env,
+	return host.Config{Choice: choice, DataFolder: settings.Product.DataFolder, Environ: s.env,
 		Logger: slog.New(slog.DiscardHandler), Tracer: tracenoop.NewTracerProvider()}
+}
+
+// read reads the secret that was left behind as the engine does, and lists and
+// deletes one as the Admin API does.
+func (s *site) read(version string) {
+	s.Helper()
+	config := s.host()
 	resolver, err := host.OpenResolver(config)
 	if err != nil {
 		s.Fatal(err)
