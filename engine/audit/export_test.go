@@ -85,6 +85,7 @@ func TestEachChangeOfAnExportIsFound(t *testing.T) {
 		"a line cut off":            {append(append([]string{}, lines[:3]...), lines[3][:40]), 4},
 		"a record behind the end":   {append(append([]string{}, lines...), lines[5]), 7},
 		"another end":               {replaced(6, `"seq":6`, `"seq":5`), 5},
+		"an end with another hash":  {replaced(6, `"hash":"`, `"hash":"0`), 6},
 		"an end with a second text": {replaced(6, `"seq":6`, `"seq":6,"seq":6`), 7},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,7 +53,7 @@ func app() *cli.App {
 			}
 			return service.Foreground(c.Context, program(), service.ConfigFile(c))
 		},
-		Commands: []*cli.Command{service.Command(program()), {
+		Commands: []*cli.Command{service.Command(program()), auditCommand(config, onUsage, noArguments), {
 			Name:            "token",
 			Usage:           "manage the administrator's token",
 			HideHelpCommand: true,
