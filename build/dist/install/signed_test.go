@@ -15,12 +15,11 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/build/command"
-	"github.com/identitymesh/identitymesh/build/dist/signing"
 )
 
 // certificate makes a certificate that may sign code, and its key, in the folder,
 // and returns the hook that signs with them.
-func certificate(folder string) (signing.Hook, error) {
+func certificate(folder string) (string, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", err
@@ -40,7 +39,7 @@ func certificate(folder string) (signing.Hook, error) {
 		return "", err
 	}
 	certs, keys := filepath.Join(folder, "cert.pem"), filepath.Join(folder, "key.pem")
-	return signing.Hook("osslsigncode sign -h sha256 -certs " + certs + " -key " + keys + " -n IdentityMesh -in {in} -out {out}"), errors.Join(
+	return "osslsigncode sign -h sha256 -certs " + certs + " -key " + keys + " -n IdentityMesh -in {in} -out {out}", errors.Join(
 		os.WriteFile(certs, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
 		os.WriteFile(keys, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
 }
