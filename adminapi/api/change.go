@@ -65,6 +65,9 @@ func registerChange[I, O any](a *API, action string, op huma.Operation, plan fun
 			return nil, err
 		}
 		record, err := a.begin(ctx, action, c.target, map[string]any{"before": c.before, "wanted": c.wanted})
+		if err != nil && ctx.Err() != nil {
+			return nil, err // the client left; that says nothing about the audit log
+		}
 		if err != nil {
 			a.Logger.ErrorContext(ctx, "a change was refused because the audit log cannot be written", "action", action,
 				telemetry.KeyError, err, "request_id", problem.RequestID(ctx))
