@@ -34,7 +34,7 @@ bench: build ## measure the figures; never part of the tests
 dist: ## archives and packages for every system into dist/; wixl and msitools make the Windows installers
 	@go run ./build/cmd/dist
 
-generate: ## make the Go code of the proto files
+generate: ## make the Go code of the proto files and the types of the Admin UI's client
 	@$(SUITE) generate
 
 fmt: ## format all Go files

@@ -1,8 +1,9 @@
-// Package web serves the pages that a browser shows: the start page and, at
-// /docs, the OpenAPI document for people. Everything they need is in this
-// binary; their policy forbids requests to any other origin.
+// Package web serves the pages that a browser shows: the Admin UI and, at /docs,
+// the OpenAPI document for people. Everything they need is in this binary; their
+// policies forbid requests to any other origin.
 //
-// Start reading at [Register].
+// The UI's source is in adminapi/ui; a binary that was built without it has a page
+// that says so. Start reading at [Register].
 package web
 
 import (
@@ -11,6 +12,7 @@ import (
 	"embed"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"strings"
 
@@ -32,10 +34,13 @@ type asset struct {
 	page, swagger string
 }
 
+const html, css, script = "text/html; charset=utf-8", "text/css; charset=utf-8", "text/javascript; charset=utf-8"
+
+// start is the page in the place of the UI, where that was not built.
+func start() asset { return asset{route: "/{$}", mediaType: html, page: "index.html"} }
+
 func assets() []asset {
-	const html, css, script = "text/html; charset=utf-8", "text/css; charset=utf-8", "text/javascript; charset=utf-8"
 	return []asset{
-		{route: "/{$}", mediaType: html, page: "index.html"},
 		{route: "/page.css", mediaType: css, page: "page.css"},
 		{route: "/docs", mediaType: html, page: "docs.html"},
 		{route: "/docs/docs.js", mediaType: script, page: "docs.js"},
@@ -45,9 +50,15 @@ func assets() []asset {
 	}
 }
 
-// Register adds the pages to mux.
-func Register(mux *http.ServeMux) error {
-	for _, a := range assets() {
+// Register adds the pages to mux. ui is the built Admin UI, as [Built] returns it.
+func Register(mux *http.ServeMux, ui fs.FS) error {
+	all := assets()
+	if ui == nil {
+		all = append(all, start())
+	} else if err := registerUI(mux, ui); err != nil {
+		return fmt.Errorf("embedded Admin UI: %w", err)
+	}
+	for _, a := range all {
 		var content []byte
 		var err error
 		if a.page != "" {
@@ -58,17 +69,17 @@ func Register(mux *http.ServeMux) error {
 		if err != nil {
 			return fmt.Errorf("embedded page %s: %w", a.route, err)
 		}
-		mux.Handle("GET "+a.route, serve(a.mediaType, content, strings.HasSuffix(a.swagger, ".gz")))
+		mux.Handle("GET "+a.route, serve(a.mediaType, "no-cache", content, strings.HasSuffix(a.swagger, ".gz")))
 	}
 	return nil
 }
 
-func serve(mediaType string, content []byte, compressed bool) http.Handler {
+func serve(mediaType, cache string, content []byte, compressed bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
 		h.Set("Content-Type", mediaType)
-		h.Set("Cache-Control", "no-cache")
+		h.Set("Cache-Control", cache)
 		if !compressed {
 			_, _ = w.Write(content) // the client left; nobody can be told
 			return

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -11,10 +12,16 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/web"
 )
 
+// get asks for a page of a program without the UI.
 func get(t *testing.T, path, encoding string) (*http.Response, string) {
 	t.Helper()
+	return getFrom(t, nil, path, encoding)
+}
+
+func getFrom(t *testing.T, ui fs.FS, path, encoding string) (*http.Response, string) {
+	t.Helper()
 	mux := http.NewServeMux()
-	if err := web.Register(mux); err != nil {
+	if err := web.Register(mux, ui); err != nil {
 		t.Fatal(err)
 	}
 	r := httptest.NewRequest(http.MethodGet, path, nil)
@@ -91,9 +98,9 @@ func TestTheDocumentationAsksNoValidator(t *testing.T) {
 	}
 }
 
-func TestTheStartPageSaysWhatThisIs(t *testing.T) {
+func TestWithoutTheUIAPageSaysHowToBuildIt(t *testing.T) {
 	_, page := get(t, "/", "")
-	for _, want := range []string{"IdentityMesh", `href="/docs"`, `href="/openapi.json"`, "admin-token", "token reset"} {
+	for _, want := range []string{"IdentityMesh", `href="/docs"`, `href="/openapi.json"`, "admin-token", "token reset", "make build", "nodejs npm"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
 		}

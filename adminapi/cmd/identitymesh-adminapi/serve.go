@@ -101,7 +101,7 @@ func serve(ctx context.Context, session service.Session) error {
 	reloads := schedule.NewReloads(schedule.ReloadConfig{Store: db, Self: self, Reload: program.Reloader(secrets).Reload, Logger: logger})
 
 	mux := http.NewServeMux()
-	if err := web.Register(mux); err != nil {
+	if err := web.Register(mux, web.Built()); err != nil {
 		return err
 	}
 	if _, err := api.New(mux, api.Config{

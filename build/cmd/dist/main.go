@@ -18,6 +18,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/dist"
 	"github.com/identitymesh/identitymesh/build/dist/signing"
 	"github.com/identitymesh/identitymesh/build/release"
+	"github.com/identitymesh/identitymesh/build/webui"
 	"github.com/identitymesh/identitymesh/build/workspace"
 )
 
@@ -72,6 +73,10 @@ func pack(c *cli.Context) error {
 			return fmt.Errorf("--target takes a system and an architecture, as in linux/amd64, not %q", text)
 		}
 		config.Targets = append(config.Targets, release.Target{OS: system, Arch: arch})
+	}
+	// What is handed out has its UI.
+	if err := webui.Build(c.Context, webui.Config{Root: w.Root, Out: os.Stderr}); err != nil {
+		return err
 	}
 	made, err := dist.Make(c.Context, config)
 	if err != nil {

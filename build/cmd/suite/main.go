@@ -23,6 +23,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/suite/buf"
 	"github.com/identitymesh/identitymesh/build/suite/debian"
 	"github.com/identitymesh/identitymesh/build/suite/wine"
+	"github.com/identitymesh/identitymesh/build/webui"
 	"github.com/identitymesh/identitymesh/build/workspace"
 )
 
@@ -47,7 +48,7 @@ func main() {
 				&cli.StringFlag{Name: "module", Value: "sdk", Usage: "folder of the module whose packages are named"},
 				&cli.StringFlag{Name: "prefix", Usage: "folder of a Wine prefix to make or use, and keep"},
 			}},
-			{Name: "generate", Usage: "make the Go code of the proto files", Action: generate},
+			{Name: "generate", Usage: "make the Go code of the proto files and the types of the Admin UI's client", Action: generate},
 			{Name: "fmt", Usage: "format all Go files", Action: format},
 			{Name: "version", Usage: "set the version of the source", ArgsUsage: "<version>", Action: setVersion},
 		},
@@ -66,6 +67,9 @@ func build(c *cli.Context) error {
 	out := c.String("out")
 	if out == "" {
 		out = filepath.Join(w.Root, "bin")
+	}
+	if err := webui.Ensure(c.Context, webui.Config{Root: w.Root, Out: os.Stderr}); err != nil {
+		return err
 	}
 	return release.Build(c.Context, release.Config{Workspace: w, Version: release.Version, Out: out, Binaries: release.Binaries(),
 		Target: release.Target{OS: c.String("os"), Arch: c.String("arch")}})
@@ -129,7 +133,7 @@ func generate(c *cli.Context) error {
 			return err
 		}
 	}
-	return nil
+	return webui.Generate(c.Context, webui.Config{Root: w.Root, Out: os.Stderr})
 }
 
 func format(c *cli.Context) error {

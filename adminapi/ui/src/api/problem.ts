@@ -1,0 +1,98 @@
+import type { components } from "./schema";
+
+export type Problem = components["schemas"]["Problem"];
+
+/** Begins the type of every problem of the API. */
+const prefix = "urn:identitymesh:problem:";
+
+/**
+ * One failed request: what happened (title), why (detail), every problem of the
+ * input (items), and what to do next. It never holds what was sent.
+ */
+export class ProblemError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail ?? problem.title);
+    this.name = "ProblemError";
+  }
+
+  /** The last part of the type, by which code decides; empty for foreign answers. */
+  get code(): string {
+    return this.problem.type.startsWith(prefix) ? this.problem.type.slice(prefix.length) : "";
+  }
+
+  get items() {
+    return this.problem.errors ?? [];
+  }
+}
+
+/** Makes a ProblemError of whatever a request answered instead of success. */
+export function toProblem(body: unknown, response: Response): ProblemError {
+  if (typeof body === "object" && body !== null && "type" in body && "title" in body) {
+    return new ProblemError(body as Problem);
+  }
+  return new ProblemError({
+    type: "about:blank",
+    title: `Unexpected answer (status ${response.status})`,
+    status: response.status,
+    detail: "The answer did not come from the Admin API; a proxy between may have given it.",
+  });
+}
+
+/** Makes a ProblemError of anything that was thrown. */
+export function asProblem(thrown: unknown): ProblemError {
+  if (thrown instanceof ProblemError) return thrown;
+  if (thrown instanceof TypeError) {
+    // What fetch throws when no answer came.
+    return new ProblemError({
+      type: prefix + "unreachable",
+      title: "The Admin API does not answer",
+      status: 0,
+      detail: "No connection to the host that served this page.",
+    });
+  }
+  return new ProblemError({ type: "about:blank", title: "A defect of this page", status: 0, detail: String(thrown) });
+}
+
+const advice: Record<string, string> = {
+  unreachable: "Check that identitymesh-adminapi runs and that the network is up, then try again.",
+  "changed-meanwhile": "Load it again, look at what changed, and repeat your change if it still makes sense.",
+  "connector-name-taken": "Choose another name.",
+  "connector-running": "Wait until its run has ended, then try again.",
+  "connector-disabled": "Enable the connector first.",
+  "no-engine": "Start identitymesh-engine on a host that may run this connector, then try again.",
+  "database-unavailable": "Check that the product database is up; the Admin API's log has the details.",
+  "sign-in-required": "Sign in again.",
+  "too-many-failed-sign-ins": "Wait, then sign in with the right token.",
+  "run-not-queued": "It has started or ended meanwhile; load it again.",
+};
+
+const reasonAdvice: Record<string, string> = {
+  NOT_FOUND: "Set the secret on the page Secrets, or correct the ref where it is used.",
+  DELETED: "Recover it in the secret store, or set it anew after it has been purged there.",
+  DISABLED: "Enable the secret in its store.",
+  EXPIRED: "Set a new value; the old one is past its expiry.",
+  NOT_YET_VALID: "Wait until the secret becomes valid, or change that in its store.",
+  ACCESS_DENIED: "Give the identity that this service uses the missing right on the secret store.",
+  AUTH_FAILED: "Check the identity that this service signs in with at the secret store.",
+  UNDECRYPTABLE: "It was sealed on another host or with another key: set the secret again on this host.",
+  CORRUPT: "Set the secret again.",
+  CONFIG_INVALID: "Correct the configuration of the secret provider, then reload it.",
+  THROTTLED: "The secret store asks for fewer requests; wait, then try again.",
+  UNAVAILABLE: "Check that the secret store is up and reachable from this host.",
+  TIMEOUT: "Look at the secret's version before you try again: the write may have happened.",
+  VERSION_CONFLICT: "Somebody else changed it; load it again and decide anew.",
+  TOO_LARGE: "The store takes no value of that size.",
+  INVALID_REF: "A ref begins with secret:// and names the secret, as in secret://ad/svc/password.",
+};
+
+/** What to do next. Empty when the problem's own words already say so. */
+export function nextStep(e: ProblemError): string {
+  const wait = e.problem.retryAfterSeconds ? ` Wait ${e.problem.retryAfterSeconds} s before the next try.` : "";
+  const text = (e.problem.reason && reasonAdvice[e.problem.reason]) || advice[e.code] || "";
+  return (text + wait).trim();
+}
+
+/** What a reason of a failed run means for an operator; empty for an unknown one. */
+export function reasonStep(reason: string | undefined): string {
+  return (reason && reasonAdvice[reason]) || "";
+}

@@ -1,0 +1,127 @@
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback } from "react";
+import { useApi } from "../session/session";
+import { must, type Schemas } from "./client";
+
+// Keys begin with the resource, so that a change can make everything about it be
+// asked again. Nothing with a secret's value ever goes through this cache.
+
+const often = 4_000; // milliseconds between two looks at what moves by itself
+const seldom = 10_000;
+
+export const alive = (run: Schemas["Run"] | undefined) => run?.status === "Queued" || run?.status === "Running";
+
+export function useStatus() {
+  const api = useApi();
+  return useQuery({ queryKey: ["status"], queryFn: ({ signal }) => must(api.GET("/api/status", { signal })), refetchInterval: seldom });
+}
+
+export function useConnectorTypes() {
+  const api = useApi();
+  return useQuery({ queryKey: ["types"], queryFn: ({ signal }) => must(api.GET("/api/connector-types", { signal })), staleTime: Infinity });
+}
+
+export function useConnectors() {
+  const api = useApi();
+  return useQuery({ queryKey: ["connectors", "all"], queryFn: ({ signal }) => must(api.GET("/api/connectors", { signal })), refetchInterval: seldom });
+}
+
+export function useConnector(id: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ["connectors", "one", id],
+    queryFn: ({ signal }) => must(api.GET("/api/connectors/{id}", { params: { path: { id } }, signal })),
+    refetchInterval: often,
+  });
+}
+
+/** The newest runs of all connectors. */
+export function useNewestRuns(limit: number) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ["runs", "newest", limit],
+    queryFn: ({ signal }) => must(api.GET("/api/runs", { params: { query: { limit } }, signal })),
+    refetchInterval: often,
+  });
+}
+
+/** The newest run of one connector, for those that are not among the newest of all. */
+export function useLastRun(connectorId: string, enabled: boolean) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ["runs", "last", connectorId],
+    queryFn: ({ signal }) => must(api.GET("/api/runs", { params: { query: { connectorId, limit: 1 } }, signal })),
+    enabled,
+    staleTime: 60_000,
+  });
+}
+
+export interface RunFilter {
+  connectorId?: string;
+  status?: Schemas["Run"]["status"];
+}
+
+/** Runs, newest first, page by page. */
+export function useRuns(filter: RunFilter, limit = 50) {
+  const api = useApi();
+  return useInfiniteQuery({
+    queryKey: ["runs", "pages", filter, limit],
+    initialPageParam: "",
+    queryFn: ({ pageParam, signal }) =>
+      must(api.GET("/api/runs", { params: { query: { ...filter, limit, ...(pageParam && { cursor: pageParam }) } }, signal })),
+    getNextPageParam: (last) => last.next,
+    // Looking again at many pages would cost more than it tells.
+    refetchInterval: (query) => ((query.state.data?.pages.length ?? 1) === 1 ? often : false),
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useRun(id: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ["runs", "one", id],
+    queryFn: ({ signal }) => must(api.GET("/api/runs/{id}", { params: { path: { id } }, signal })),
+    refetchInterval: (query) => (alive(query.state.data) ? 1_000 : false),
+  });
+}
+
+export function useRunLogs(id: string, live: boolean) {
+  const api = useApi();
+  return useInfiniteQuery({
+    queryKey: ["runs", "logs", id],
+    initialPageParam: "",
+    queryFn: ({ pageParam, signal }) =>
+      must(api.GET("/api/runs/{id}/logs", { params: { path: { id }, query: { limit: 100, ...(pageParam && { cursor: pageParam }) } }, signal })),
+    getNextPageParam: (last) => last.next,
+    refetchInterval: live ? often : false,
+  });
+}
+
+export function useSecrets() {
+  const api = useApi();
+  return useInfiniteQuery({
+    queryKey: ["secrets", "pages"],
+    initialPageParam: "",
+    queryFn: ({ pageParam, signal }) => must(api.GET("/api/secrets", { params: { query: { limit: 100, ...(pageParam && { cursor: pageParam }) } }, signal })),
+    getNextPageParam: (last) => last.next,
+  });
+}
+
+export function useSchedules(connectorId: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: ["connectors", "schedules", connectorId],
+    queryFn: ({ signal }) => must(api.GET("/api/connectors/{id}/schedules", { params: { path: { id: connectorId } }, signal })),
+  });
+}
+
+/** Returns a function that makes everything below the resources be asked again. */
+export function useRefresh() {
+  const cache = useQueryClient();
+  return useCallback(
+    (...resources: ("status" | "connectors" | "runs" | "secrets")[]) => {
+      for (const r of resources) void cache.invalidateQueries({ queryKey: [r] });
+    },
+    [cache],
+  );
+}

@@ -1,0 +1,96 @@
+import { Anchor, Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { type ReactNode, useRef, useState } from "react";
+import { Link } from "react-router";
+import { must, type Schemas } from "../api/client";
+import { useRefresh } from "../api/queries";
+import { useAction } from "../parts/useAction";
+import { ProblemAlert } from "../parts/ProblemAlert";
+import { Loading } from "../parts/States";
+import { Outcome } from "../runs/RunPage";
+import { useApi } from "../session/session";
+
+type Connector = Schemas["Connector"];
+
+/** What can be done with a connector besides editing it. */
+export function useConnectorActions() {
+  const api = useApi();
+  const refresh = useRefresh();
+  const { busy, run } = useAction();
+  return {
+    busy,
+    start: (c: Connector, kind: "full" | "delta") =>
+      run(async () => {
+        await must(api.POST("/api/runs", { body: { connectorId: c.id, kind } }));
+        refresh("runs", "connectors");
+        return `A ${kind} run of ${c.name} is queued.`;
+      }),
+    /** Changes just what was seen: another change meanwhile is refused. */
+    enable: (c: Connector, enabled: boolean) =>
+      run(async () => {
+        const { name, type, config, instanceName } = c;
+        await must(
+          api.PUT("/api/connectors/{id}", {
+            params: { path: { id: c.id }, header: { "If-Match": `"${c.version}"` } },
+            body: { name, type, config, enabled, ...(instanceName && { instanceName }) },
+          }),
+        );
+        refresh("connectors");
+        return enabled ? `${c.name} is enabled.` : `${c.name} is disabled: it will not run.`;
+      }),
+  };
+}
+
+type Test = { connector: Connector; run?: Schemas["Run"]; problem?: unknown };
+
+/** Lets an engine test a connector and shows what it found. */
+export function useConnectorTest(): { test: (c: Connector) => void; dialog: ReactNode } {
+  const api = useApi();
+  const refresh = useRefresh();
+  const [state, setState] = useState<Test | null>(null);
+  const call = useRef<AbortController | null>(null);
+
+  async function test(connector: Connector) {
+    const abort = new AbortController();
+    call.current = abort;
+    setState({ connector });
+    try {
+      const run = await must(api.POST("/api/connectors/{id}/test", { params: { path: { id: connector.id } }, signal: abort.signal }));
+      if (!abort.signal.aborted) setState({ connector, run });
+    } catch (problem) {
+      if (!abort.signal.aborted) setState({ connector, problem });
+    }
+    refresh("runs");
+  }
+
+  function close() {
+    call.current?.abort();
+    setState(null);
+  }
+
+  const dialog = state && (
+    <Modal opened onClose={close} title={`Test of ${state.connector.name}`} size="lg" closeButtonProps={{ "aria-label": "Close" }}>
+      <Stack>
+        {state.problem !== undefined ? (
+          <ProblemAlert error={state.problem} onRetry={() => void test(state.connector)} />
+        ) : state.run ? (
+          <>
+            <Outcome run={state.run} />
+            {(state.run.status === "Queued" || state.run.status === "Running") && (
+              <Text size="sm">
+                It has no outcome yet, perhaps because the connector is running. <Anchor component={Link} to={`/runs/${state.run.id}`} inherit>Follow it</Anchor>.
+              </Text>
+            )}
+          </>
+        ) : (
+          <Loading what="what an engine finds; it connects, signs in and reads a little, for 30 s at most" />
+        )}
+        <Group justify="flex-end">
+          <Button variant="default" onClick={close}>
+            Close
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+  return { test: (c) => void test(c), dialog };
+}
