@@ -61,7 +61,6 @@ const advice: Record<string, string> = {
   "connector-disabled": "Enable the connector first.",
   "no-engine": "Start identitymesh-engine on a host that may run this connector, then try again.",
   "database-unavailable": "Check that the product database is up; the Admin API's log has the details.",
-  "sign-in-required": "Sign in again.",
   "too-many-failed-sign-ins": "Wait, then sign in with the right token.",
   "run-not-queued": "It has started or ended meanwhile; load it again.",
 };

@@ -108,9 +108,7 @@ function Configuration({ connector: c }: { connector: Schemas["ConnectorDetail"]
       <Title order={2} size="h4" mb="xs">
         Configuration
       </Title>
-      <Code block className="anywhere">
-        {JSON.stringify(c.config, null, 2)}
-      </Code>
+      <pre className="said">{JSON.stringify(c.config, null, 2)}</pre>
     </section>
   );
 }

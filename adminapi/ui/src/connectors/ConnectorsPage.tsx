@@ -127,7 +127,7 @@ function LastRun({ connector, known, ask, settled }: { connector: Connector; kno
 function Actions({ connector: c, onTest }: { connector: Connector; onTest: () => void }) {
   const { busy, start, enable } = useConnectorActions();
   return (
-    <Menu position="bottom-end" withinPortal>
+    <Menu position="bottom-end" withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <Button size="compact-xs" variant="default" loading={busy} aria-label={`Actions for ${c.name}`}>
           Actions

@@ -99,7 +99,7 @@ export function SecretsPage() {
 
 function Name({ name }: { name: string }) {
   return (
-    <Group gap={6} c="dimmed" wrap="nowrap">
+    <Group gap={6} c="dimmed">
       <Text size="xs" className="mono">
         {name}
       </Text>

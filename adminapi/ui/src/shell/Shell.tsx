@@ -43,7 +43,7 @@ export function Shell() {
       <AppShell.Navbar p="xs" id="navigation" aria-label="Main">
         {places.map((p) => {
           const here = p.to === "/" ? pathname === "/" : pathname.startsWith(p.to);
-          return <NavLink key={p.to} component={Link} to={p.to} label={p.label} active={here} aria-current={here ? "page" : undefined} />;
+          return <NavLink key={p.to} className="place" component={Link} to={p.to} label={p.label} active={here} aria-current={here ? "page" : undefined} />;
         })}
         <NavLink href="/docs" target="_blank" rel="noopener" label="API documentation" mt="auto" />
         <Box hiddenFrom="sm" p="xs">
