@@ -4,6 +4,63 @@
  */
 
 export interface paths {
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who changed what, the newest first */
+        get: operations["list-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the whole audit log
+         * @description One record as JSON in each line, the oldest first, and a last line that names the newest record. identitymesh-adminapi audit verify --file checks it without the database.
+         */
+        get: operations["export-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check that nobody changed the audit log
+         * @description Reads all of it, which takes its time.
+         */
+        get: operations["verify-audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/connector-types": {
         parameters: {
             query?: never;
@@ -322,6 +379,73 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AuditPageBody: {
+            items: components["schemas"]["AuditRecord"][];
+            /** @description The cursor of the next page; absent on the last one. */
+            next?: string;
+        };
+        AuditRecord: {
+            /** @example secrets.set */
+            action: string;
+            /** @example token administrator */
+            actor: string;
+            /** @description Where the request came from; the name of the host for a program. */
+            address?: string;
+            /** @description The id of the request, in the log and in the trace too. */
+            correlation?: string;
+            /** @description JSON as it was hashed: before and wanted of an intent, after or problem of an outcome. */
+            detail?: string;
+            /** @description SHA-256 over the hash of the record before and this one. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Of an outcome: the seq of its intent.
+             */
+            intent?: number;
+            /**
+             * @description Of an outcome: OK, or why it failed.
+             * @example ACCESS_DENIED
+             */
+            outcome?: string;
+            /**
+             * @description An intent is recorded before anything is done.
+             * @enum {string}
+             */
+            phase: "intent" | "outcome";
+            role?: string;
+            /**
+             * Format: int64
+             * @description Counts from 1 without a gap.
+             */
+            seq: number;
+            /** @example secret://ad/svc/password */
+            target?: string;
+            /** Format: date-time */
+            time: string;
+        };
+        AuditReport: {
+            /**
+             * Format: int64
+             * @description The first record that does not fit.
+             */
+            brokenAt?: number;
+            /** @description Of the last good record. Kept elsewhere, it shows later whether the newest records were removed. */
+            hash: string;
+            /** @description Nothing was changed, removed or added. */
+            intact: boolean;
+            /**
+             * Format: int64
+             * @description Intents without an outcome: an action was interrupted, or is still under way.
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description How many records are good, from the first on.
+             */
+            records: number;
+            /** @description What is wrong with it. */
+            why?: string;
+        };
         CheckReport: {
             identity?: string;
             /** @description Nothing that was tried failed. */
@@ -822,6 +946,110 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "list-audit": {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The next of the page before; empty for the first. */
+                cursor?: string;
+                /** @description Only what this one did. */
+                actor?: string;
+                /** @description Only this action. */
+                action?: string;
+                /** @description Only what was done to targets that begin so. */
+                target?: string;
+                /** @description Only outcomes of this kind. */
+                outcome?: string;
+                /** @description Only what was recorded then or later. */
+                from?: string;
+                /** @description Only what was recorded before. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPageBody"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "export-audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The log. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "verify-audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditReport"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-connector-types": {
         parameters: {
             query?: never;
