@@ -142,6 +142,9 @@ func entryFor(ctx context.Context, action, target string, detail any) (audit.Ent
 func holders(texts []string) ([]escrow.Holder, error) {
 	var out []escrow.Holder
 	for _, text := range texts {
+		if err := noPrivateKey(flagTo, text); err != nil {
+			return nil, err
+		}
 		keys := []string{text}
 		if !strings.HasPrefix(text, "age1") {
 			lines, err := keyLines(text)
@@ -150,10 +153,11 @@ func holders(texts []string) ([]escrow.Holder, error) {
 			}
 			keys = lines
 		}
-		for _, key := range keys {
+		for i, key := range keys {
 			parsed, err := age.ParseRecipients(strings.NewReader(key))
 			if err != nil || len(parsed) != 1 {
-				return nil, outcome.Usagef("%q is no public key of age; \"secretscli dr keygen\" makes one", key)
+				// It is not repeated: it may be a private one.
+				return nil, outcome.Usagef("--%s: key %d of %s is no public key of age; \"secretscli dr keygen\" makes one", flagTo, i+1, text)
 			}
 			for _, h := range out {
 				if h.Key == key {
@@ -164,6 +168,16 @@ func holders(texts []string) ([]escrow.Holder, error) {
 		}
 	}
 	return out, nil
+}
+
+// noPrivateKey keeps a private key in the place of something else from being
+// repeated by the error of what it was taken for.
+func noPrivateKey(flag, text string) error {
+	if strings.HasPrefix(strings.ToUpper(strings.TrimSpace(text)), "AGE-SECRET-KEY-") {
+		return outcome.Usagef("--%s was given a private key itself, which the shell's history and the list of processes show now: "+
+			"make a new pair with \"secretscli dr keygen\", and name its file or its public key", flag)
+	}
+	return nil
 }
 
 func keyLines(path string) (keys []string, err error) {
@@ -185,6 +199,9 @@ func keyLines(path string) (keys []string, err error) {
 // identities reads files with private keys.
 func identities(paths []string) (all []age.Identity, err error) {
 	for _, path := range paths {
+		if err := noPrivateKey(flagIdentity, path); err != nil {
+			return nil, err
+		}
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, outcome.Usagef("--%s: %v", flagIdentity, err)

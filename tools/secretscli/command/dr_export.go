@@ -8,12 +8,11 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/tools/secretscli/escrow"
-	"github.com/identitymesh/identitymesh/tools/secretscli/input"
 	"github.com/identitymesh/identitymesh/tools/secretscli/outcome"
 )
 
@@ -102,16 +101,20 @@ func (t *tool) runDRExport(c *cli.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	progress := t.progress("exported")
+	progress := t.progress()
+	_, host := audit.Caller()
 	var got escrow.Result
 	err = escrow.Create(path, c.Bool(flagForce), func(w io.Writer) (err error) {
 		got, err = escrow.Export(ctx, program.Host(), escrow.Plan{
-			Need: need, Holders: people, Refs: slices.Sorted(maps.Keys(needed)), Host: escrow.HostName(), Now: t.Now(), OnSecret: progress,
+			Need: need, Holders: people, Refs: slices.Sorted(maps.Keys(needed)), Host: host, Now: t.Now(), OnSecret: progress,
 		}, w)
 		return err
 	})
 	result.Secrets, result.Unnamed, result.Complete = len(got.Manifest.Secrets), got.Unnamed, !got.Incomplete
-	done, e := entryFor(ctx, "", "", map[string]any{"need": need, "recipients": result.Recipients, "secrets": got.Manifest.Secrets})
+	done, e := entryFor(ctx, "", "", map[string]any{"need": need, "recipients": result.Recipients, "count": result.Secrets, "secrets": got.Manifest.Secrets})
+	if len(done.Detail) > audit.MaxText { // it would be cut; the bundle's manifest has them all
+		done, e = entryFor(ctx, "", "", map[string]any{"need": need, "recipients": result.Recipients, "count": result.Secrets})
+	}
 	if err = errors.Join(err, e, operation.End(context.WithoutCancel(c.Context), err, done.Detail)); err != nil {
 		return err
 	}
@@ -131,28 +134,4 @@ func (r exported) text() string {
 		text += "the store does not promise that it listed all its secrets; those that connectors need are in the bundle\n"
 	}
 	return text
-}
-
-// progressEvery is how often a line of progress is written where there is no
-// terminal that could take one back.
-const progressEvery = 10 * time.Second
-
-// progress returns what tells people how far it is.
-func (t *tool) progress(what string) func(done, all int) {
-	if t.json {
-		return nil
-	}
-	terminal := input.IsTerminal(t.Stdin)
-	last := t.Now()
-	return func(done, all int) {
-		switch {
-		case terminal && done == all:
-			fmt.Fprintf(t.Stderr, "\r%s %d of %d\n", what, done, all)
-		case terminal:
-			fmt.Fprintf(t.Stderr, "\r%s %d of %d", what, done, all)
-		case t.Now().Sub(last) >= progressEvery:
-			last = t.Now()
-			fmt.Fprintf(t.Stderr, "%s %d of %d\n", what, done, all)
-		}
-	}
 }

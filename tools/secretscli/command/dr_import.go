@@ -56,13 +56,11 @@ func (t *tool) runDRImport(c *cli.Context) (err error) {
 	ctx, cancel := patience(c)
 	defer cancel()
 	result := imported{origin: originOf(program), DryRun: c.Bool(flagDryRun), Secrets: []escrow.Imported{}, Counts: map[escrow.Action]int{}}
-	progress := t.progress("imported")
+	progress := t.progress()
 	into := escrow.Into{Replace: c.Bool(flagReplace), DryRun: result.DryRun, OnSecret: func(i escrow.Imported) {
 		result.Secrets = append(result.Secrets, i)
 		result.Counts[i.Action]++
-		if progress != nil {
-			progress(len(result.Secrets), len(bundle.Manifest.Secrets))
-		}
+		progress(len(result.Secrets), len(bundle.Manifest.Secrets))
 	}}
 	finish := func(err error) error { return err }
 	if !result.DryRun {

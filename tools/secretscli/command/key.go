@@ -3,7 +3,6 @@ package command
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -103,17 +102,9 @@ func (t *tool) keyRotate() *cli.Command {
 	}
 }
 
-// tellEvery is how often people are told of progress.
-const tellEvery = 2 * time.Second
-
 func (t *tool) runKeyRotate(c *cli.Context, program *boot.Program, keys host.Keys) error {
-	told := t.Now()
-	rotation, err := keys.Rotate(c.Context, func(p provider.KeyProgress) {
-		if now := t.Now(); !t.json && now.Sub(told) >= tellEvery {
-			told = now
-			t.note(fmt.Sprintf("%d of %d secrets", p.Done, p.Total))
-		}
-	})
+	progress := t.progress()
+	rotation, err := keys.Rotate(c.Context, func(p provider.KeyProgress) { progress(p.Done, p.Total) })
 	if err != nil {
 		return err
 	}

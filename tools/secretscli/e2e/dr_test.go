@@ -111,8 +111,8 @@ func TestAHostIsRebuiltFromItsBundle(t *testing.T) {
 	if info, err := os.Stat(bundle); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if body, _ := os.ReadFile(bundle); strings.Contains(string(body), canary) {
-		t.Error("a value is in the open in the bundle")
+	if body, _ := os.ReadFile(bundle); strings.Contains(string(body), canary) || strings.Contains(string(body), `"team"`) {
+		t.Error("a value or a tag is in the open in the bundle")
 	}
 	if _, stderr := old.run("", 1, "dr", "export", "--to", annaKey, "--out", bundle); !strings.Contains(stderr, "exists already") {
 		t.Errorf("a bundle is replaced: %s", stderr)
@@ -217,6 +217,19 @@ func TestAnExportSaysWhatIsWrongBeforeItReads(t *testing.T) {
 			t.Errorf("%v: %q is missing in: %s", args, text, stderr)
 		}
 	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(string(text))
+	private := lines[len(lines)-1]
+	for _, args := range [][]string{
+		{"export", "--to", private, "--out", out}, {"export", "--to", file, "--out", out}, {"import", out, "--identity", private},
+	} {
+		if _, stderr := w.run("", 2, append([]string{"dr"}, args...)...); strings.Contains(stderr, private[15:]) {
+			t.Errorf("dr %s repeats a private key", args[0])
+		}
+	}
 	if _, stderr := w.run("", 2, "dr", "keygen", "--out", file); !strings.Contains(stderr, "exists already") {
 		t.Errorf("a private key is replaced: %s", stderr)
 	}
@@ -239,13 +252,14 @@ func TestASecretThatCannotBeReadKeepsTheBundleFromBeingWritten(t *testing.T) {
 	w := newWorld(t)
 	w.run(canary, 0, "set", ref, "--stdin")
 	w.run(canary, 0, "set", "secret://other", "--stdin")
-	if _, err := w.database().DB().Write.ExecContext(t.Context(), "UPDATE IM_Secrets SET blob = zeroblob(40) WHERE ref = ?", ref); err != nil {
+	w.run(canary, 0, "set", "secret://zzz", "--stdin")
+	if _, err := w.database().DB().Write.ExecContext(t.Context(), "UPDATE IM_Secrets SET blob = zeroblob(40) WHERE ref IN (?, 'secret://zzz')", ref); err != nil {
 		t.Fatal(err)
 	}
 	_, key := w.keygen("a.key")
 	out := filepath.Join(w.folder, "out")
 	_, stderr := w.run("", 1, "dr", "export", "--to", key, "--out", out)
-	if !strings.Contains(stderr, ref) || !strings.Contains(stderr, "no bundle was written") || strings.Contains(stderr, "secret://other") {
+	if !strings.Contains(stderr, ref) || !strings.Contains(stderr, "secret://zzz") || !strings.Contains(stderr, "no bundle was written") || strings.Contains(stderr, "secret://other") {
 		t.Errorf("said: %s", stderr)
 	}
 	left, err := filepath.Glob(filepath.Join(w.folder, "*out*"))

@@ -48,10 +48,11 @@ type Manifest struct {
 type Item struct {
 	Ref secret.Ref `json:"ref"`
 	// Version that the value had in the store it was read from.
-	Version secret.Version    `json:"version"`
-	Updated time.Time         `json:"updated,omitzero"`
-	Expires time.Time         `json:"expires,omitzero"`
-	Tags    map[string]string `json:"tags,omitempty"`
+	Version secret.Version `json:"version"`
+	Updated time.Time      `json:"updated,omitzero"`
+	Expires time.Time      `json:"expires,omitzero"`
+	// Tags are not in the manifest: what people write there is not for everybody.
+	Tags map[string]string `json:"-"`
 }
 
 // FormatError is a file that is no bundle, or not a whole one.
@@ -99,12 +100,13 @@ func readLine(r *bufio.Reader, limit int) ([]byte, error) {
 // entry is the line before a value inside of a bundle.
 type entry struct {
 	Item
+	Tags map[string]string `json:"tags,omitempty"`
 	// Bytes that the value has, which follow.
 	Bytes int `json:"bytes"`
 }
 
 func writeEntry(w io.Writer, item Item, value secret.Value) error {
-	head, err := json.Marshal(entry{item, len(value.Reveal())})
+	head, err := json.Marshal(entry{item, item.Tags, len(value.Reveal())})
 	if err != nil {
 		return err
 	}
@@ -133,6 +135,7 @@ func readEntry(r *bufio.Reader) (Item, secret.Value, error) {
 	if err := json.Unmarshal(line, &e); err != nil || e.Bytes < 0 || e.Bytes > contract.MaxValueBytes {
 		return Item{}, secret.Value{}, &FormatError{"a secret in it cannot be read"}
 	}
+	e.Item.Tags = e.Tags
 	value := make([]byte, e.Bytes)
 	if _, err := io.ReadFull(r, value); err != nil {
 		clear(value)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"filippo.io/age"
@@ -60,10 +59,11 @@ func (e *UnreadableError) Error() string {
 // Unwrap returns the error of each secret.
 func (e *UnreadableError) Unwrap() []error { return e.Errs }
 
-// Export reads every secret of the store that c opens and writes a bundle to w. It
-// stops at the first secret that changed or went while it was at it; the error says
-// so, and a second try has the newer one. Values are in this process's memory one
-// at a time.
+// Export reads every secret of the store that c opens and writes a bundle to w. With
+// an error, what w has is of no use. A secret that changed meanwhile is one, and a
+// second try has the newer one; secrets that cannot be read are an
+// [*UnreadableError] with all of them. Values are in this process's memory one at a
+// time.
 func Export(ctx context.Context, c host.Config, plan Plan, w io.Writer) (Result, error) {
 	store, err := host.OpenResolver(c)
 	if err != nil {
@@ -76,17 +76,21 @@ func Export(ctx context.Context, c host.Config, plan Plan, w io.Writer) (Result,
 	if err := inventory(ctx, store, plan, &result); err != nil {
 		return result, err
 	}
-	if err := readable(ctx, store, result.Manifest.Secrets); err != nil {
-		return result, err
-	}
-	done := 0
-	return result, Pack(w, result.Manifest, plan.Need, plan.Holders, func(item Item) (secret.Value, error) {
+	all, done := result.Manifest.Secrets, 0
+	err = Pack(w, result.Manifest, plan.Need, plan.Holders, func(item Item) (secret.Value, error) {
 		value, err := unchanged(ctx, store, item)
-		if done++; err == nil && plan.OnSecret != nil {
-			plan.OnSecret(done, len(result.Manifest.Secrets))
+		if err == nil {
+			if done++; plan.OnSecret != nil {
+				plan.OnSecret(done, len(all))
+			}
 		}
 		return value, err
 	})
+	if err == nil || done == len(all) || fault.Is(err, fault.VersionConflict) {
+		return result, err
+	}
+	// There will be no bundle; say at once what else would be in the way of it.
+	return result, unreadable(ctx, store, err, all[done+1:])
 }
 
 // inventory finds out what there is.
@@ -152,24 +156,20 @@ func each(ctx context.Context, store lister, yield func(secret.Metadata), incomp
 	}
 }
 
-// readable reads every secret once and forgets it, so that all that cannot be read
-// is known before anything is written.
-func readable(ctx context.Context, store *host.Resolver, items []Item) error {
-	var errs []error
+// unreadable adds to the first failure those of the items that follow.
+func unreadable(ctx context.Context, store *host.Resolver, first error, items []Item) error {
+	errs := []error{first}
 	for _, item := range items {
 		got, err := store.Get(ctx, item.Ref, secret.Current)
 		got.Value.Wipe()
+		if ctx.Err() != nil {
+			return first
+		}
 		if err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
 			errs = append(errs, fmt.Errorf("%s: %w", item.Ref, err))
 		}
 	}
-	if errs != nil {
-		return &UnreadableError{errs}
-	}
-	return nil
+	return &UnreadableError{errs}
 }
 
 // Pack writes a bundle to w, of which need of the holders together open what is
@@ -223,13 +223,4 @@ func unchanged(ctx context.Context, store *host.Resolver, item Item) (secret.Val
 		err = fault.New(fault.VersionConflict, fault.SourceBackend, item.Ref.String()+" was changed while it was exported; export again")
 	}
 	return got.Value, err
-}
-
-// HostName names this host in manifests and records.
-func HostName() string {
-	name, err := os.Hostname()
-	if err != nil {
-		return "(unknown)"
-	}
-	return name
 }

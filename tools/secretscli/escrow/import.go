@@ -74,8 +74,8 @@ func Import(ctx context.Context, c host.Config, b *Bundle, into Into) error {
 		if into.OnSecret != nil {
 			into.OnSecret(got)
 		}
-		if ctx.Err() != nil || fault.Is(got.Err, fault.Unavailable) {
-			return fmt.Errorf("stopped at secret %d of %d; those before it are done, so the same command goes on here: %w", done+1, len(b.Manifest.Secrets), got.Err)
+		if err := errors.Join(got.Err, ctx.Err()); ctx.Err() != nil || fault.Is(err, fault.Unavailable) {
+			return fmt.Errorf("stopped at secret %d of %d; those before it are done, so the same command goes on here: %w", done+1, len(b.Manifest.Secrets), err)
 		}
 	}
 }
