@@ -4,8 +4,9 @@
 // to one: passwords are tried by the engine, which the operations reach only
 // through the database.
 //
-// Who may call is package authn's concern, what surrounds a request package
-// front's. Start reading at [New]; each file has the operations on one thing.
+// Who calls is package authn's concern, what surrounds a request package front's;
+// each operation names the permission that it needs. Start reading at [New]; each
+// file has the operations on one thing.
 package api
 
 import (
@@ -20,6 +21,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector"
@@ -57,11 +59,10 @@ type Config struct {
 	// Reload replaces the provider by what the configuration says now; trigger says
 	// who asked.
 	Reload func(ctx context.Context, trigger string) error
-	// Operator returns who makes the request, for the history.
-	Operator func(context.Context) string
-	Logger   *slog.Logger
-	Now      func() time.Time
-	Version  string
+	Logger *slog.Logger
+	Now    func() time.Time
+	// Version of the program.
+	Version string
 	// TestWait is how long a test of a connector waits for its outcome, and
 	// TestPoll how often it looks.
 	TestWait, TestPoll time.Duration
@@ -165,16 +166,23 @@ func (a *API) serveDocument(mux *http.ServeMux) error {
 }
 
 // register adds an operation that only reads; see [registerChange] for the others.
-func register[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+func register[I, O any](a *API, needs authz.Permission, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	if op.Method != http.MethodGet {
 		a.unrecorded = append(a.unrecorded, fmt.Errorf("%s %s may change something and is not recorded in the audit log", op.Method, op.Path))
 	}
-	add(a, op, handle)
+	add(a, needs, op, handle)
 }
 
-// add adds an operation whose errors become problems.
-func add[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
+// permissionExtension is where the document says which permission an operation
+// needs.
+const permissionExtension = "x-identitymesh-permission"
+
+// add adds an operation whose errors become problems. Who lacks the permission
+// hears so before anything of the request is read.
+func add[I, O any](a *API, needs authz.Permission, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
 	op.Security = []map[string][]string{{bearer: {}}}
+	op.Extensions = map[string]any{permissionExtension: string(needs)}
+	op.Middlewares = append(op.Middlewares, a.permitted(needs))
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
 	}
@@ -189,6 +197,22 @@ func add[I, O any](a *API, op huma.Operation, handle func(context.Context, *I) (
 		}
 		return out, nil
 	})
+}
+
+// permitted lets only those through who have the permission.
+func (a *API) permitted(needs authz.Permission) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		p := authz.From(ctx.Context())
+		if p.May(needs) {
+			next(ctx)
+			return
+		}
+		a.Logger.WarnContext(ctx.Context(), "a request lacks the permission", "operator", p.String(), "role", string(p.Role),
+			"permission", string(needs), "request_id", problem.RequestID(ctx.Context()))
+		r, w := humago.Unwrap(ctx)
+		problem.Write(w, r, problem.New(http.StatusForbidden, "permission-missing",
+			fmt.Sprintf("This needs the permission %s, which %s with the role %s lacks; an administrator can give it.", needs, p, p.Role)))
+	}
 }
 
 // problem turns any error into one for the client. What is not foreseen is a

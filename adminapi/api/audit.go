@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
@@ -56,15 +57,15 @@ const (
 )
 
 func (a *API) audit() {
-	register(a, huma.Operation{
+	register(a, authz.AuditRead, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{tagAudit},
 		Summary: "List who changed what, the newest first",
 	}, a.listAudit)
-	register(a, huma.Operation{
+	register(a, authz.AuditRead, huma.Operation{
 		OperationID: "verify-audit", Method: http.MethodGet, Path: "/api/audit/verify", Tags: []string{tagAudit},
 		Summary: "Check that nobody changed the audit log", Description: "Reads all of it, which takes its time.",
 	}, a.verifyAudit)
-	register(a, huma.Operation{
+	register(a, authz.AuditRead, huma.Operation{
 		OperationID: "export-audit", Method: http.MethodGet, Path: "/api/audit/export", Tags: []string{tagAudit},
 		Summary: "Read the whole audit log",
 		Description: "One record as JSON in each line, the oldest first, and a last line that names the newest record. " +

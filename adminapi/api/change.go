@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/sdk/fault"
@@ -55,8 +56,8 @@ const (
 // registerChange adds an operation that changes something. It is the only way to
 // add one: plan decides what is to be done and the record of it is written before
 // it is done. What plan refuses has no record, because nothing was tried.
-func registerChange[I, O any](a *API, action string, op huma.Operation, plan func(context.Context, *I) (change[O], error)) {
-	add(a, op, func(ctx context.Context, in *I) (*O, error) {
+func registerChange[I, O any](a *API, needs authz.Permission, action string, op huma.Operation, plan func(context.Context, *I) (change[O], error)) {
+	add(a, needs, op, func(ctx context.Context, in *I) (*O, error) {
 		c, err := plan(ctx, in)
 		if c.release != nil {
 			defer c.release()
@@ -95,8 +96,9 @@ func (a *API) begin(ctx context.Context, action, target string, documents map[st
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordLimit)
 	defer cancel()
+	who := authz.From(ctx)
 	return a.Audit.Begin(ctx, audit.Entry{
-		Actor: "token " + a.Operator(ctx), Address: address(ctx), Action: action, Target: target,
+		Actor: who.String(), Role: string(who.Role), Address: address(ctx), Action: action, Target: target,
 		Correlation: problem.RequestID(ctx), Detail: detail,
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/store"
 )
@@ -40,29 +41,29 @@ type connectorTypes struct {
 
 func (a *API) connectors() {
 	const all, one = "/api/connectors", "/api/connectors/{id}"
-	register(a, huma.Operation{
+	register(a, authz.ConnectorsRead, huma.Operation{
 		OperationID: "list-connector-types", Method: http.MethodGet, Path: "/api/connector-types", Tags: []string{tagConnectors},
 		Summary: "List the types of connectors and what their configurations take",
 	}, a.listConnectorTypes)
-	register(a, huma.Operation{
+	register(a, authz.ConnectorsRead, huma.Operation{
 		OperationID: "list-connectors", Method: http.MethodGet, Path: all, Tags: []string{tagConnectors},
 		Summary: "List all connectors by name",
 	}, a.listConnectors)
-	registerChange(a, "connectors.create", huma.Operation{
+	registerChange(a, authz.ConnectorsWrite, "connectors.create", huma.Operation{
 		OperationID: "create-connector", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagConnectors},
 		Summary: "Create a connector", Description: "The configuration is checked without connecting; every problem is reported at once. Credentials are refs.",
 	}, a.createConnector)
 	takes[ConnectorInput](a, http.MethodPost, all)
-	register(a, huma.Operation{
+	register(a, authz.ConnectorsRead, huma.Operation{
 		OperationID: "get-connector", Method: http.MethodGet, Path: one, Tags: []string{tagConnectors},
 		Summary: "Read a connector and its state",
 	}, a.getConnector)
-	registerChange(a, "connectors.update", huma.Operation{
+	registerChange(a, authz.ConnectorsWrite, "connectors.update", huma.Operation{
 		OperationID: "update-connector", Method: http.MethodPut, Path: one, Tags: []string{tagConnectors},
 		Summary: "Replace a connector's settings", Description: "Everything is replaced; the type cannot change, because the watermark belongs to it.",
 	}, a.updateConnector)
 	takes[ConnectorInput](a, http.MethodPut, one)
-	registerChange(a, "connectors.delete", huma.Operation{
+	registerChange(a, authz.ConnectorsWrite, "connectors.delete", huma.Operation{
 		OperationID: "delete-connector", Method: http.MethodDelete, Path: one, Tags: []string{tagConnectors},
 		Summary: "Delete a connector", Description: "Its objects, schedules, queued runs and watermark go too; the history of its runs and its secrets stay.",
 	}, a.deleteConnector)

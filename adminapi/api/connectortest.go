@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
@@ -16,7 +17,7 @@ import (
 )
 
 func (a *API) connectorTest() {
-	registerChange(a, "connectors.test", huma.Operation{
+	registerChange(a, authz.ConnectorsTest, "connectors.test", huma.Operation{
 		OperationID: "test-connector", Method: http.MethodPost, Path: "/api/connectors/{id}/test", Tags: []string{tagConnectors},
 		Summary: "Test a connector",
 		Description: "An engine connects, signs in with the secret of the configured ref and reads a little; nothing is imported, and a connector " +
@@ -45,7 +46,7 @@ func (a *API) testConnector(ctx context.Context, in *ConnectorPath) (t change[te
 }
 
 func (a *API) test(ctx context.Context, c store.Connector) (d done[testOutput], err error) {
-	run, _, err := a.Store.Enqueue(ctx, store.NewRun{ConnectorID: c.ID, Kind: store.Test, Trigger: store.Manual, RequestedBy: a.Operator(ctx),
+	run, _, err := a.Store.Enqueue(ctx, store.NewRun{ConnectorID: c.ID, Kind: store.Test, Trigger: store.Manual, RequestedBy: authz.From(ctx).Name,
 		TraceParent: telemetry.TraceParent(ctx)})
 	if err != nil {
 		return d, connectorProblem(err)

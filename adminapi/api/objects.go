@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/engine/store"
 )
 
@@ -31,7 +32,7 @@ type objectPage struct {
 }
 
 func (a *API) objects() {
-	register(a, huma.Operation{
+	register(a, authz.ObjectsRead, huma.Operation{
 		OperationID: "list-objects", Method: http.MethodGet, Path: "/api/connectors/{id}/objects", Tags: []string{tagConnectors},
 		Summary: "List what was imported from a connector",
 	}, a.listObjects)

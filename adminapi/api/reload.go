@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
@@ -21,7 +22,7 @@ type ReloadReport struct {
 }
 
 func (a *API) reload() {
-	registerChange(a, "provider.reload", huma.Operation{
+	registerChange(a, authz.ProviderReload, "provider.reload", huma.Operation{
 		OperationID: "reload-provider", Method: http.MethodPost, Path: "/api/provider/reload", Tags: []string{tagStatus},
 		Summary: "Reload the secret provider here and on every engine",
 		Description: "Reads the section Secrets and the lock file again and starts the plugin anew beside the running one, which finishes its calls. " +
@@ -34,7 +35,7 @@ func (a *API) reloadProvider(context.Context, *struct{}) (change[struct{ Body Re
 }
 
 func (a *API) reloadEverywhere(ctx context.Context) (d done[struct{ Body ReloadReport }], err error) {
-	operator := a.Operator(ctx)
+	operator := authz.From(ctx).Name
 	// The engines first: what keeps the Admin API from reloading need not be true
 	// on another host.
 	if err := a.Store.RequestReload(ctx, operator); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/diag"
@@ -45,23 +46,23 @@ type logPage struct {
 
 func (a *API) runs() {
 	const all, one = "/api/runs", "/api/runs/{id}"
-	registerChange(a, "runs.start", huma.Operation{
+	registerChange(a, authz.RunsStart, "runs.start", huma.Operation{
 		OperationID: "start-run", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusAccepted, Tags: []string{tagRuns},
 		Summary: "Queue a run", Description: "An engine takes it within moments. Where the same is queued already, that one is returned.",
 	}, a.startRun)
 	takes[RunInput](a, http.MethodPost, all)
-	register(a, huma.Operation{
+	register(a, authz.RunsRead, huma.Operation{
 		OperationID: "list-runs", Method: http.MethodGet, Path: all, Tags: []string{tagRuns},
 		Summary: "List runs, the newest first",
 	}, a.listRuns)
-	register(a, huma.Operation{
+	register(a, authz.RunsRead, huma.Operation{
 		OperationID: "get-run", Method: http.MethodGet, Path: one, Tags: []string{tagRuns}, Summary: "Read a run",
 	}, a.getRun)
-	register(a, huma.Operation{
+	register(a, authz.RunsRead, huma.Operation{
 		OperationID: "list-run-logs", Method: http.MethodGet, Path: one + "/logs", Tags: []string{tagRuns},
 		Summary: "List what a run logged, such as entries that were not understood",
 	}, a.listLogs)
-	registerChange(a, "runs.cancel", huma.Operation{
+	registerChange(a, authz.RunsCancel, "runs.cancel", huma.Operation{
 		OperationID: "cancel-run", Method: http.MethodPost, Path: one + "/cancel", Tags: []string{tagRuns},
 		Summary: "Cancel a run that no engine has taken yet",
 	}, a.cancelRun)
@@ -80,7 +81,7 @@ func (a *API) startRun(ctx context.Context, in *Payload) (c change[runOutput], e
 	c.target, c.wanted = connectorTarget(input.ConnectorID), map[string]string{"kind": input.Kind}
 	c.do = func(ctx context.Context) (done[runOutput], error) {
 		run, _, err := a.Store.Enqueue(ctx, store.NewRun{
-			ConnectorID: input.ConnectorID, Kind: store.Kind(input.Kind), Trigger: store.Manual, RequestedBy: a.Operator(ctx),
+			ConnectorID: input.ConnectorID, Kind: store.Kind(input.Kind), Trigger: store.Manual, RequestedBy: authz.From(ctx).Name,
 			TraceParent: telemetry.TraceParent(ctx),
 		})
 		if err != nil {
@@ -161,7 +162,7 @@ func (a *API) cancelRun(ctx context.Context, in *RunPath) (c change[struct{ Body
 	}
 	c.target, c.before = "runs/"+in.ID, auditedRun(run)
 	c.do = func(ctx context.Context) (d done[struct{ Body Run }], err error) {
-		if err := a.Store.CancelQueued(ctx, in.ID, a.Operator(ctx)); err != nil {
+		if err := a.Store.CancelQueued(ctx, in.ID, authz.From(ctx).Name); err != nil {
 			return d, runProblem(err)
 		}
 		run.Status = store.Cancelled

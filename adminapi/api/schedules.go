@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
@@ -66,24 +67,24 @@ type schedulePage struct {
 
 func (a *API) schedules() {
 	const all, one = "/api/connectors/{id}/schedules", "/api/connectors/{id}/schedules/{scheduleId}"
-	register(a, huma.Operation{
+	register(a, authz.ConnectorsRead, huma.Operation{
 		OperationID: "list-schedules", Method: http.MethodGet, Path: all, Tags: []string{tagSchedules},
 		Summary: "List a connector's schedules, the next one due first",
 	}, a.listSchedules)
-	registerChange(a, "schedules.create", huma.Operation{
+	registerChange(a, authz.SchedulesWrite, "schedules.create", huma.Operation{
 		OperationID: "create-schedule", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagSchedules},
 		Summary: "Let a connector run by itself",
 	}, a.createSchedule)
 	takes[ScheduleInput](a, http.MethodPost, all)
-	register(a, huma.Operation{
+	register(a, authz.ConnectorsRead, huma.Operation{
 		OperationID: "get-schedule", Method: http.MethodGet, Path: one, Tags: []string{tagSchedules}, Summary: "Read a schedule",
 	}, a.getSchedule)
-	registerChange(a, "schedules.update", huma.Operation{
+	registerChange(a, authz.SchedulesWrite, "schedules.update", huma.Operation{
 		OperationID: "update-schedule", Method: http.MethodPut, Path: one, Tags: []string{tagSchedules},
 		Summary: "Replace a schedule", Description: "Everything is replaced, and the time that is next due is counted from now.",
 	}, a.updateSchedule)
 	takes[ScheduleInput](a, http.MethodPut, one)
-	registerChange(a, "schedules.delete", huma.Operation{
+	registerChange(a, authz.SchedulesWrite, "schedules.delete", huma.Operation{
 		OperationID: "delete-schedule", Method: http.MethodDelete, Path: one, Tags: []string{tagSchedules}, Summary: "Delete a schedule",
 	}, a.deleteSchedule)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/provider"
@@ -62,20 +63,20 @@ type metadataOutput struct{ Body SecretMetadata }
 
 func (a *API) secrets() {
 	const all = "/api/secrets"
-	register(a, huma.Operation{
+	register(a, authz.SecretsRead, huma.Operation{
 		OperationID: "list-secrets", Method: http.MethodGet, Path: all, Tags: []string{tagSecrets},
 		Summary: "List the secrets of the store", Description: "A page may have fewer items than the limit and still not be the last.",
 	}, a.listSecrets)
-	register(a, huma.Operation{
+	register(a, authz.SecretsRead, huma.Operation{
 		OperationID: "describe-secret", Method: http.MethodGet, Path: all + "/describe", Tags: []string{tagSecrets},
 		Summary: "Read what may be shown of a secret",
 	}, a.describeSecret)
-	registerChange(a, "secrets.set", huma.Operation{
+	registerChange(a, authz.SecretsWrite, "secrets.set", huma.Operation{
 		OperationID: "set-secret", Method: http.MethodPut, Path: all, Tags: []string{tagSecrets},
 		Summary: "Store a secret's value", Description: "Setting a ref again rotates it: the next run of every connector that uses it reads the new value.",
 	}, a.setSecret)
 	takes[SecretInput](a, http.MethodPut, all)
-	registerChange(a, "secrets.delete", huma.Operation{
+	registerChange(a, authz.SecretsDelete, "secrets.delete", huma.Operation{
 		OperationID: "delete-secret", Method: http.MethodDelete, Path: all, Tags: []string{tagSecrets},
 		Summary: "Delete a secret", Description: "Where the store has soft delete, it can be recovered there. Connectors that use it will fail.",
 	}, a.deleteSecret)
@@ -163,7 +164,7 @@ func (a *API) setSecret(ctx context.Context, in *Payload) (c change[metadataOutp
 		if err != nil {
 			return d, writeProblem(err)
 		}
-		a.Logger.InfoContext(ctx, "secret set", telemetry.KeyRef, string(req.Ref), "operator", a.Operator(ctx), "request_id", problem.RequestID(ctx))
+		a.Logger.InfoContext(ctx, "secret set", telemetry.KeyRef, string(req.Ref), "operator", authz.From(ctx).Name, "request_id", problem.RequestID(ctx))
 		return done[metadataOutput]{answer: &metadataOutput{secretMetadata(m, uses)}, after: auditedSecret(m)}, nil
 	}
 	return c, nil
@@ -184,7 +185,7 @@ func (a *API) deleteSecret(ctx context.Context, in *RefQuery) (c change[struct{}
 		if err := a.Secrets.Delete(ctx, ref); err != nil {
 			return d, writeProblem(err)
 		}
-		a.Logger.InfoContext(ctx, "secret deleted", telemetry.KeyRef, string(ref), "operator", a.Operator(ctx), "request_id", problem.RequestID(ctx))
+		a.Logger.InfoContext(ctx, "secret deleted", telemetry.KeyRef, string(ref), "operator", authz.From(ctx).Name, "request_id", problem.RequestID(ctx))
 		return d, nil
 	}
 	return c, nil

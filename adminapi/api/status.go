@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
@@ -97,11 +98,11 @@ type CheckResult struct {
 }
 
 func (a *API) status() {
-	register(a, huma.Operation{
+	register(a, authz.StatusRead, huma.Operation{
 		OperationID: "get-status", Method: http.MethodGet, Path: "/api/status", Tags: []string{tagStatus},
 		Summary: "Read how the processes and the secret provider are",
 	}, a.getStatus)
-	register(a, huma.Operation{
+	register(a, authz.StatusRead, huma.Operation{
 		OperationID: "check-provider", Method: http.MethodGet, Path: "/api/provider/check", Tags: []string{tagStatus},
 		Summary: "Try now what works in the secret store", Description: "Changes nothing and reveals nothing.",
 	}, a.checkProvider)

@@ -163,7 +163,7 @@ func TestHealthNeedsNoSignInAndReadinessNeedsTheDatabase(t *testing.T) {
 	_ = w.store.Close()
 	w.send("GET", "/readyz", "").problem(t, http.StatusServiceUnavailable, "database-unavailable")
 	w.send("GET", "/healthz", "").is(t, http.StatusOK, nil)
-	w.send("GET", "/api/connectors", "").problem(t, http.StatusServiceUnavailable, "database-unavailable")
+	w.send("GET", "/api/connectors", "").problem(t, http.StatusServiceUnavailable, "sign-in-unavailable")
 }
 
 func TestTheConnectorTypesAreThoseOfTheProduct(t *testing.T) {

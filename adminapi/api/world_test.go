@@ -77,14 +77,14 @@ func newWorld(t *testing.T) *world {
 	}
 	w.audit = log
 	if _, err := api.New(mux, api.Config{
-		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Reload: func(ctx context.Context, trigger string) error { return w.reload(ctx, trigger) }, Operator: authn.Operator,
+		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Reload: func(ctx context.Context, trigger string) error { return w.reload(ctx, trigger) },
 		Logger: logger, Now: func() time.Time { return now }, Version: "1.2.3", TestWait: 5 * time.Second, TestPoll: 5 * time.Millisecond,
 	}); err != nil {
 		t.Fatal(err)
 	}
 	// An hour passes between two failed sign-ins, so that none is one too many.
 	var hours atomic.Int64
-	guard := authn.NewGuard(authn.GuardConfig{Tokens: db, Logger: logger, Now: func() time.Time {
+	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{authn.TokenWay{Tokens: db}}, Logger: logger, Now: func() time.Time {
 		return now.Add(time.Duration(hours.Add(1)) * time.Hour)
 	}})
 	var ids atomic.Int64

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/adminapi/authn"
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
@@ -137,9 +138,9 @@ func TestATokenThatWasNotStoredLeavesNoFile(t *testing.T) {
 }
 
 func newGuard(tokens authn.Finder, now func() time.Time, logs *bytes.Buffer) http.Handler {
-	guard := authn.NewGuard(authn.GuardConfig{Tokens: tokens, Logger: slog.New(slog.NewJSONHandler(logs, nil)), Now: now})
+	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{authn.TokenWay{Tokens: tokens}}, Logger: slog.New(slog.NewJSONHandler(logs, nil)), Now: now})
 	return guard.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, authn.Operator(r.Context()))
+		fmt.Fprint(w, authz.From(r.Context()).Name)
 	}))
 }
 

@@ -105,12 +105,12 @@ func serve(ctx context.Context, session service.Session) error {
 		return err
 	}
 	if _, err := api.New(mux, api.Config{
-		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now, Operator: authn.Operator,
+		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
 		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
 	}); err != nil {
 		return err
 	}
-	guard := authn.NewGuard(authn.GuardConfig{Tokens: db, Logger: logger, Now: time.Now})
+	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{authn.TokenWay{Tokens: db}}, Logger: logger, Now: time.Now})
 	server := &http.Server{
 		Handler: front.New(front.Config{
 			Mux: mux, SignIn: guard.Require, Listen: settings.AdminAPI.Listen,

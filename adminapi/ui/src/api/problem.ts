@@ -61,6 +61,8 @@ const advice: Record<string, string> = {
   "connector-disabled": "Enable the connector first.",
   "no-engine": "Start identitymesh-engine on a host that may run this connector, then try again.",
   "database-unavailable": "Check that the product database is up; the Admin API's log has the details.",
+  "sign-in-unavailable": "Check that the product database and the identity provider are up; the Admin API's log has the details.",
+  "permission-missing": "Ask an administrator for the permission, or sign in as somebody who has it.",
   "too-many-failed-sign-ins": "Wait, then sign in with the right token.",
   "run-not-queued": "It has started or ended meanwhile; load it again.",
 };
