@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
+	"github.com/identitymesh/identitymesh/sdk/wholefile"
 )
 
 // Where administrators keep what no package brings.
@@ -92,18 +93,8 @@ func (p Program) unitFor(i installation) (text string, writable []string, err er
 	return text, writable, err
 }
 
-// replace writes the file whole or not at all.
 func replace(path, text string) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".identitymesh-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name())
-	_, err = temp.WriteString(text)
-	if err = errors.Join(err, temp.Chmod(0o644), temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
+	return wholefile.Replace(path, 0o644, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
 }
 
 // controlLimit is more than the unit gives a start.

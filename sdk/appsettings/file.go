@@ -25,40 +25,40 @@ const (
 )
 
 // parseFile reads one settings file. Without problems the tree is nil only when
-// the file is absent and may be. The problems name the file, and never repeat
-// what stands in it: that may be a password.
-func parseFile(path string, mayBeAbsent bool) (*node, diag.List) {
-	var diags diag.List
+// the file is absent and may be. sum is the SHA-256 of the content. The problems
+// name the file, and never repeat what stands in it: that may be a password.
+func parseFile(path string, mayBeAbsent bool) (tree *node, sum []byte, diags diag.List) {
 	data, err := readFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && mayBeAbsent:
-		return nil, nil
+		return nil, nil, nil
 	case err != nil:
 		diags.Errorf("", "cannot read the settings: %v", err)
-		return nil, diags
+		return nil, nil, diags
 	}
 
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	sum = digest(data)
+	data = bytes.TrimPrefix(data, byteOrderMark)
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
 		diags.Errorf("", "%s is UTF-16: save it as UTF-8", path)
-		return nil, diags
+		return nil, nil, diags
 	}
 	if bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) > maxContainers {
 		diags.Errorf("", "%s has more than %d opening brackets", path, maxContainers)
-		return nil, diags
+		return nil, nil, diags
 	}
 	value, err := hujson.Parse(data)
 	if err != nil {
 		diags.Errorf("", "%s%s: %s", path, position(err), explain(err))
-		return nil, diags
+		return nil, nil, diags
 	}
 	c := converter{origin: filepath.Base(path), data: data}
 	root := c.node("", value)
 	if root.kind != kindObject {
 		diags.Errorf("", "%s: expected an object in braces, found %s", path, root.kind)
-		return nil, diags
+		return nil, nil, diags
 	}
-	return root, diags
+	return root, sum, diags
 }
 
 func readFile(path string) ([]byte, error) {

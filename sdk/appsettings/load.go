@@ -84,10 +84,10 @@ func Load(o Options) (*Settings, diag.List) {
 		{file, mayBeAbsent},
 		{strings.TrimSuffix(file, ".json") + "." + s.Environment + ".json", true},
 	} {
-		tree, diags := parseFile(f.path, f.mayBeAbsent)
+		tree, sum, diags := parseFile(f.path, f.mayBeAbsent)
 		r.diags.Append("", diags)
 		if tree != nil {
-			s.Files = append(s.Files, f.path)
+			s.Files, s.sums = append(s.Files, f.path), append(s.sums, sum)
 			root = merge(root, tree)
 		}
 	}

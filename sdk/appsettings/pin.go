@@ -1,12 +1,9 @@
 package appsettings
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/tailscale/hujson"
@@ -43,103 +40,23 @@ func (s *Settings) Pin(plugin, sha256, version string) (file string, err error) 
 }
 
 func pinIn(file, plugin, sha256, version string) error {
-	data, err := readFile(file)
-	if err != nil {
-		return err
-	}
-	body := bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	mark := data[:len(data)-len(body)]
-	root, err := hujson.Parse(body)
-	if err != nil {
-		return fmt.Errorf("%s changed meanwhile and is not valid JSON%s", file, position(err))
-	}
-	object := &root
-	for _, name := range []string{"Secrets", "Plugins", plugin} {
-		if object = memberOf(object, name); object == nil {
-			return fmt.Errorf("%s changed meanwhile and has no entry for the plugin %s", file, plugin)
+	return edit(file, nil, func(root *hujson.Value, _ []byte) error {
+		object := root
+		for _, name := range []string{"Secrets", "Plugins", plugin} {
+			if object = memberOf(object, name); object == nil {
+				return fmt.Errorf("%s changed meanwhile and has no entry for the plugin %s", file, plugin)
+			}
 		}
-	}
-	if memberOf(object, "Version") != nil {
-		put(object, "Version", version)
-	}
-	key := "Sha256"
-	if hash := memberOf(object, key); hash != nil {
-		if _, platforms := hash.Value.(*hujson.Object); platforms {
-			object, key = hash, thisPlatform
+		if memberOf(object, "Version") != nil {
+			put(object, "Version", version)
 		}
-	}
-	put(object, key, sha256)
-	return replaceFile(file, append(mark, root.Pack()...))
-}
-
-// memberOf returns the value of an object's member, whatever its case.
-func memberOf(v *hujson.Value, name string) *hujson.Value {
-	object, ok := v.Value.(*hujson.Object)
-	if !ok {
+		key := "Sha256"
+		if hash := memberOf(object, key); hash != nil {
+			if _, platforms := hash.Value.(*hujson.Object); platforms {
+				object, key = hash, thisPlatform
+			}
+		}
+		put(object, key, sha256)
 		return nil
-	}
-	for i := range object.Members {
-		m := &object.Members[i]
-		if fold(decode(m.Name.Value.(hujson.Literal))) == fold(name) {
-			return &m.Value
-		}
-	}
-	return nil
-}
-
-// put sets a member to a text. A new one stands last and is laid out as the one
-// before it.
-func put(v *hujson.Value, name, text string) {
-	if m := memberOf(v, name); m != nil {
-		m.Value = hujson.String(text)
-		return
-	}
-	object := v.Value.(*hujson.Object)
-	m := hujson.ObjectMember{
-		Name:  hujson.Value{Value: hujson.String(name)},
-		Value: hujson.Value{BeforeExtra: hujson.Extra(" "), Value: hujson.String(text)},
-	}
-	if n := len(object.Members); n > 0 {
-		last := &object.Members[n-1]
-		// A comment behind the last value stays on its line, and so does a comma.
-		end := indent(object.AfterExtra)
-		comment := object.AfterExtra[:len(object.AfterExtra)-len(end)]
-		m.Name.BeforeExtra = slices.Concat(comment, indent(last.Name.BeforeExtra))
-		object.AfterExtra, m.Value.AfterExtra = end, last.Value.AfterExtra
-	}
-	object.Members = append(object.Members, m)
-}
-
-// indent is the white space at the end of extra, from its last line break on.
-func indent(extra hujson.Extra) hujson.Extra {
-	if i := bytes.LastIndexByte(extra, '\n'); i >= 0 && len(bytes.TrimSpace(extra[i:])) == 0 {
-		if i > 0 && extra[i-1] == '\r' {
-			i--
-		}
-		return extra[i:]
-	}
-	return nil
-}
-
-// replaceFile replaces the file that path leads to as a whole, so that a reader
-// sees either the old or the new content. Owner and mode stay.
-func replaceFile(path string, data []byte) error {
-	path, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return err
-	}
-	old, err := os.Stat(path)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".appsettings-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(old.Mode().Perm()), keepOwner(f, old), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	})
 }

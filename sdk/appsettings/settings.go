@@ -24,7 +24,8 @@ type Settings struct {
 	Engine   Engine
 	Logging  Logging
 
-	keys []Key // sorted by folded path
+	keys []Key    // sorted by folded path
+	sums [][]byte // SHA-256 of each of the files
 }
 
 // Product is the section IdentityMesh.

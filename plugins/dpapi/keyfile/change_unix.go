@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
+
+	"github.com/identitymesh/identitymesh/sdk/wholefile"
 )
 
 // Open returns the keys of this host. The first use creates the file; processes
@@ -163,7 +164,7 @@ func (f Folder) change(ctx context.Context, edit func(*Keys) (*Keys, error)) err
 	if err != nil || next == nil {
 		return err
 	}
-	return f.write(next, os.Rename)
+	return f.write(next, wholefile.Replace)
 }
 
 func (f Folder) create() error {
@@ -175,14 +176,13 @@ func (f Folder) create() error {
 	if err != nil {
 		return &Error{Path: f.Path(), Problem: "cannot be made", Err: err}
 	}
-	// A link to an existing name fails: a key file is never replaced by a new one.
-	return f.write(&Keys{HostID: hex.EncodeToString(id), handle: handle}, os.Link)
+	// A key file is never replaced by a new one.
+	return f.write(&Keys{HostID: hex.EncodeToString(id), handle: handle}, wholefile.Create)
 }
 
-// write makes a new file, 0600 and flushed to the disk, and puts it in place. The
+// write makes the file, 0600 and flushed to the disk, and puts it in place. The
 // whole lock must be held.
-func (f Folder) write(k *Keys, put func(from, to string) error) error {
-	fail := func(problem string, err error) error { return &Error{Path: f.Path(), Problem: problem, Err: err} }
+func (f Folder) write(k *Keys, put func(path string, mode fs.FileMode, write func(io.Writer) error) error) error {
 	leftovers, _ := filepath.Glob(f.Path() + ".*.tmp") // of processes that were killed right here
 	for _, old := range leftovers {
 		_ = os.Remove(old)
@@ -192,28 +192,8 @@ func (f Folder) write(k *Keys, put func(from, to string) error) error {
 		return &Error{Path: f.Path(), Problem: "cannot be made", Err: err, Wrapping: f.Source != nil}
 	}
 	defer clear(raw)
-	temp, err := os.CreateTemp(f.path(), fileName+".*.tmp") // O_EXCL, 0600
-	if err != nil {
-		return fail("cannot be written", err)
-	}
-	defer os.Remove(temp.Name())
-	_, err = temp.Write(raw)
-	if err = errors.Join(err, temp.Sync(), temp.Close()); err != nil {
-		return fail("cannot be written", err)
-	}
-	if err := put(temp.Name(), f.Path()); err != nil {
-		return fail("cannot be put in place", err)
-	}
-	if err := syncFolder(f.path()); err != nil {
-		return fail("cannot be made durable", err)
+	if err := put(f.Path(), 0o600, func(w io.Writer) error { _, err := w.Write(raw); return err }); err != nil {
+		return &Error{Path: f.Path(), Problem: "cannot be written", Err: err}
 	}
 	return nil
-}
-
-func syncFolder(folder string) error {
-	f, err := os.Open(folder)
-	if err != nil {
-		return fmt.Errorf("open the folder: %w", err)
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

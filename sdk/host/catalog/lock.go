@@ -4,10 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"github.com/identitymesh/identitymesh/sdk/wholefile"
 )
 
 // LockFile is the name of the file that pins the product's own plugins. The
@@ -129,26 +132,12 @@ func UpdateLock(path, version, platform string, pins map[string]Pin) error {
 	}
 	data, err := json.MarshalIndent(lock, "", "  ")
 	if err == nil {
-		err = replace(path, append(data, '\n'))
+		err = wholefile.Replace(path, 0o644, func(w io.Writer) error { _, err := w.Write(append(data, '\n')); return err })
 	}
 	if err != nil {
 		return fmt.Errorf("update the lock file: %w", err)
 	}
 	return nil
-}
-
-// replace writes the file so that a reader sees either the old or the new one.
-func replace(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".lock-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	_, err = f.Write(data)
-	if err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 func (l *Lock) find(p Plugin, folder, goos, goarch string) (Plugin, error) {

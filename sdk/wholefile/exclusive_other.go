@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package wholefile
+
+import "errors"
+
+func renameExclusive(string, string) error { return errors.ErrUnsupported }
