@@ -1,0 +1,190 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+)
+
+// Change is what a step says of a ref. Empty versions leave those of the ref as
+// they are. No field may hold a value of a secret.
+type Change struct {
+	SourceVersion, TargetVersion secret.Version
+	// Reason says why, Next what to do, for people; both take the place of the ref's.
+	Reason, Next string
+	// Reads are further reads from the target that were seen, the newest at LastRead.
+	Reads    int64
+	LastRead time.Time
+}
+
+// Intent is a step that was begun.
+type Intent struct {
+	Ref  secret.Ref
+	Step Step
+	// Event is its number.
+	Event int64
+}
+
+// Begin records that step is about to be done to ref; with an error it must not be.
+// An empty ref stands for the migration as a whole, which has no state. Errors are
+// [*TransitionError], [*BusyError] and [*UnknownError], or the file's.
+func (l *Ledger) Begin(ctx context.Context, ref secret.Ref, step Step, c Change) (Intent, error) {
+	i := Intent{Ref: ref, Step: step}
+	err := l.submit(ctx, func(b *batch) error {
+		from, to := State(""), State("")
+		if ref != "" {
+			var open int64
+			var err error
+			if from, open, err = b.state(ref); err != nil {
+				return err
+			}
+			if open != 0 {
+				return &BusyError{ref, open}
+			}
+			var ok bool
+			if to, ok = Next(from, step); !ok {
+				return &TransitionError{ref, from, step}
+			}
+		}
+		var err error
+		i.Event, err = b.event(Event{Phase: PhaseIntent, Step: step, Ref: ref, From: from, To: to,
+			SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion, Reason: c.Reason})
+		if err != nil || ref == "" {
+			return err
+		}
+		return b.exec("UPDATE refs SET open = ?, changed = ? WHERE ref = ?", i.Event, b.at, string(ref))
+	})
+	return i, err
+}
+
+// End records that the step of i was done, and moves its ref on. It records even
+// when ctx is over: the step was taken.
+func (l *Ledger) End(ctx context.Context, i Intent, c Change) error { return l.end(ctx, i, nil, c) }
+
+// Fail records that the step of i was not done, because of failure; its ref stays
+// where it was. Of failure the reason is kept, of c the rest.
+func (l *Ledger) Fail(ctx context.Context, i Intent, failure error, c Change) error {
+	return l.end(ctx, i, failure, c)
+}
+
+func (l *Ledger) end(ctx context.Context, i Intent, failure error, c Change) error {
+	return l.submit(context.WithoutCancel(ctx), func(b *batch) error {
+		e := Event{Phase: PhaseOutcome, Intent: i.Event, Step: i.Step, Ref: i.Ref, SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion,
+			Outcome: fault.Of(failure).String(), Reason: c.Reason}
+		if i.Ref != "" {
+			from, open, err := b.state(i.Ref)
+			if err != nil {
+				return err
+			}
+			if open != i.Event {
+				return fmt.Errorf("%s: event %d is not the one that waits for an outcome", i.Ref, i.Event)
+			}
+			e.From, e.To = from, from
+			if failure == nil {
+				var ok bool
+				if e.To, ok = Next(from, i.Step); !ok {
+					return &TransitionError{i.Ref, from, i.Step}
+				}
+			}
+		}
+		if _, err := b.event(e); err != nil || i.Ref == "" {
+			return err
+		}
+		return b.move(e, c)
+	})
+}
+
+// Record records a step that changes no store, and moves ref on. An intent of ref
+// that has no outcome is not touched by it.
+func (l *Ledger) Record(ctx context.Context, ref secret.Ref, step Step, c Change) error {
+	return l.submit(context.WithoutCancel(ctx), func(b *batch) error {
+		from, open, err := b.state(ref)
+		if err != nil {
+			return err
+		}
+		if open != 0 {
+			return &BusyError{ref, open}
+		}
+		to, ok := Next(from, step)
+		if !ok {
+			return &TransitionError{ref, from, step}
+		}
+		e := Event{Phase: PhaseOutcome, Step: step, Ref: ref, From: from, To: to,
+			SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion, Outcome: fault.OK.String(), Reason: c.Reason}
+		if _, err := b.event(e); err != nil {
+			return err
+		}
+		return b.move(e, c)
+	})
+}
+
+// SetNote keeps a fact of the migration as a whole; see [Ledger.Note].
+func (l *Ledger) SetNote(ctx context.Context, key, value string) error {
+	return l.submit(context.WithoutCancel(ctx), func(b *batch) error {
+		if _, err := b.event(Event{Phase: PhaseOutcome, Step: Note, Outcome: fault.OK.String(), Reason: key + "=" + value}); err != nil {
+			return err
+		}
+		return b.exec("INSERT INTO notes (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", key, value)
+	})
+}
+
+// Note returns what [Ledger.SetNote] kept under key, empty when there is nothing.
+func (l *Ledger) Note(ctx context.Context, key string) (value string, err error) {
+	err = l.db.Read.QueryRowContext(ctx, "SELECT value FROM notes WHERE key = ?", key).Scan(&value)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read the ledger %s: %w", l.path, err)
+	}
+	return value, nil
+}
+
+// batch is a transaction that records for several callers at once.
+type batch struct {
+	tx   *sql.Tx
+	now  time.Time
+	at   any // now as a parameter
+	seq  int64
+	hash string
+	who  string
+	host string
+}
+
+// brokenError is a failure of the file; what came before it in the transaction is
+// lost with it. Any other error of a request was found before it wrote anything.
+type brokenError struct{ err error }
+
+func (e *brokenError) Error() string { return e.err.Error() }
+func (e *brokenError) Unwrap() error { return e.err }
+
+func (b *batch) exec(query string, args ...any) error {
+	if _, err := b.tx.Exec(query, args...); err != nil {
+		return &brokenError{err}
+	}
+	return nil
+}
+
+func (b *batch) state(ref secret.Ref) (state State, open int64, err error) {
+	err = b.tx.QueryRow("SELECT state, open FROM refs WHERE ref = ?", string(ref)).Scan(&state, &open)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return "", 0, &UnknownError{ref}
+	case err != nil:
+		return "", 0, &brokenError{err}
+	}
+	return state, open, nil
+}
+
+// move brings the ref's row to where e says it is.
+func (b *batch) move(e Event, c Change) error {
+	return b.exec(`UPDATE refs SET state = ?, open = 0, changed = ?, reason = ?, next = ?, reads = reads + ?,
+		last_read = COALESCE(?, last_read),
+		source_version = CASE WHEN ? = '' THEN source_version ELSE ? END,
+		target_version = CASE WHEN ? = '' THEN target_version ELSE ? END WHERE ref = ?`,
+		string(e.To), b.at, c.Reason, c.Next, c.Reads, productdb.SQLite.Time(c.LastRead),
+		string(c.SourceVersion), string(c.SourceVersion), string(c.TargetVersion), string(c.TargetVersion), string(e.Ref))
+}
