@@ -38,7 +38,7 @@ func (a *API) reloadEverywhere(ctx context.Context) (d done[struct{ Body ReloadR
 	operator := authz.From(ctx).Name
 	// The engines first: what keeps the Admin API from reloading need not be true
 	// on another host.
-	if err := a.Store.RequestReload(ctx, operator); err != nil {
+	if err := a.Store.RequestReload(ctx, operator, store.RoleEngine); err != nil {
 		return d, err
 	}
 	list, err := a.Store.ListInstances(ctx)

@@ -57,7 +57,7 @@ func (r *Reloads) Obey(ctx context.Context) {
 			continue
 		}
 		if wish.Number > answered { // or only the record of it failed
-			answered, outcome = wish.Number, r.do(ctx, "Admin API, by "+wish.By)
+			answered, outcome = wish.Number, r.do(ctx, "asked for by "+wish.By)
 		}
 		r.record(ctx, answered, outcome)
 	}

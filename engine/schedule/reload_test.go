@@ -44,12 +44,12 @@ func TestReloadThatIsAskedForIsDoneOnceAndRecorded(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { defer close(ended); reloads.Obey(ctx) }()
 	ask := func() {
-		if err := w.store.RequestReload(t.Context(), "anna"); err != nil {
+		if err := w.store.RequestReload(t.Context(), "anna", store.RoleEngine); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ask()
-	if got := <-triggers; got != "Admin API, by anna" {
+	if got := <-triggers; got != "asked for by anna" {
 		t.Errorf("the trigger is %q", got)
 	}
 	ask() // while it reloads: what changed since then has to be read too

@@ -146,14 +146,14 @@ func TestReloadIsAskedForOnceByAnyoneAndAnsweredByTheInstance(t *testing.T) {
 		if got := wanted(); got != (store.ReloadRequest{}) {
 			t.Errorf("wanted at first: %+v", got)
 		}
-		must(t, f.RequestReload(t.Context(), "anna"))
-		must(t, f.RequestReload(t.Context(), "ben"))
+		must(t, f.RequestReload(t.Context(), "anna", store.RoleEngine))
+		must(t, f.RequestReload(t.Context(), "ben", store.RoleEngine))
 		first := wanted()
 		if first.Number == 0 || first.By != "ben" || !f.instance(t, x.Name).Reload.Pending {
 			t.Errorf("wanted %+v, listed %+v", first, f.instance(t, x.Name))
 		}
 		must(t, f.Register(t.Context(), x)) // again, as when its store became known
-		must(t, f.RequestReload(t.Context(), "carl"))
+		must(t, f.RequestReload(t.Context(), "carl", store.RoleEngine))
 		must(t, f.ReloadDone(t.Context(), x, first.Number, "wrong hash"))
 		want := store.Reload{Pending: true, By: "carl", At: f.clock.now(), Problem: "wrong hash"}
 		if diff := cmp.Diff(want, f.instance(t, x.Name).Reload); diff != "" {
@@ -166,7 +166,7 @@ func TestReloadIsAskedForOnceByAnyoneAndAnsweredByTheInstance(t *testing.T) {
 			t.Errorf("answered (-want +got):\n%s", diff)
 		}
 
-		must(t, f.RequestReload(t.Context(), "anna"))
+		must(t, f.RequestReload(t.Context(), "anna", store.RoleEngine))
 		old := x
 		x.Incarnation = "2"
 		must(t, f.Register(t.Context(), x))

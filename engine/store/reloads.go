@@ -18,13 +18,17 @@ type Reload struct {
 	Problem string
 }
 
-// RequestReload asks every engine to reload its secret provider. by is the
-// operator.
-func (s *Store) RequestReload(ctx context.Context, by string) error {
+// RequestReload asks every instance of the roles to reload its secret provider.
+// by is the operator.
+func (s *Store) RequestReload(ctx context.Context, by string, roles ...Role) error {
 	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
-		_, err := s.exec(ctx, tx, "request reload", `UPDATE IM_EngineInstances SET reload_wanted = reload_wanted + 1, reload_by = @p1
-			WHERE role = @p2`, clip(by, maxLabelBytes), string(RoleEngine))
-		return err
+		for _, role := range roles {
+			if _, err := s.exec(ctx, tx, "request reload", `UPDATE IM_EngineInstances SET reload_wanted = reload_wanted + 1, reload_by = @p1
+				WHERE role = @p2`, clip(by, maxLabelBytes), string(role)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

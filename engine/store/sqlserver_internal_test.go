@@ -61,6 +61,10 @@ func reply(text string) fakeserver.Answer {
 		return row(int64(2), int64(1), "ann")
 	case strings.Contains(text, "FROM IM_EngineInstances"):
 		return row("engine", "me", "host", "1", "1", "dpapi", "db", "1", someTime, someTime, int64(2), int64(1), "ann", nil, "")
+	case strings.Contains(text, "FROM IM_MigrationRefs"):
+		return row("secret://a", "blocked", "TOO_LARGE", "m")
+	case strings.Contains(text, "FROM IM_Migrations"):
+		return row("m", "run", "", "DPAPI", "db", "AzureKeyVault", "v", "ann", "host", "l", someTime, someTime, nil, `{"copied":1}`)
 	case strings.Contains(text, "FROM IM_AdminTokens"):
 		return row("ann", someTime)
 	}
@@ -131,13 +135,16 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	note("heartbeat", s.Heartbeat(ctx, RoleEngine, "me", "1"))
 	note("unregister", s.Unregister(ctx, RoleEngine, "me", "1"))
 	note("list instances", second(s.ListInstances(ctx)))
-	note("request reload", s.RequestReload(ctx, "ann"))
+	note("request reload", s.RequestReload(ctx, "ann", RoleEngine, RoleAdminAPI))
 	note("wanted reload", second(s.ReloadWanted(ctx, Instance{Role: RoleEngine, Name: "me"})))
 	note("record reload", s.ReloadDone(ctx, Instance{Role: RoleEngine, Name: "me"}, 2, "wrong hash"))
 	note("add token", second(s.AddToken(ctx, "ann", TokenHash{})))
 	note("find token", second(s.FindToken(ctx, TokenHash{})))
 	note("delete token", s.DeleteToken(ctx, "ann"))
 	note("count tokens", second(s.CountTokens(ctx)))
+	note("save migration", s.SaveMigration(ctx, Migration{ID: "m", Started: someTime, Refs: []MigrationRef{{Ref: "secret://a"}}}))
+	note("list migrations", second(s.ListMigrations(ctx, 5)))
+	note("get migration", second(s.GetMigration(ctx, "m")))
 
 	i, err := s.BeginImport(ctx, ImportConfig{Lease: lease, RunID: "run", Full: true})
 	note("begin", err)

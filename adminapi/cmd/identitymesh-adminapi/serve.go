@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -98,7 +99,10 @@ func serve(ctx context.Context, session service.Session) error {
 		Role: store.RoleAdminAPI, Name: settings.Product.InstanceName, Machine: machine, Version: program.Build.Version,
 		Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
 	}
-	reloads := schedule.NewReloads(schedule.ReloadConfig{Store: db, Self: self, Reload: program.Reloader(secrets).Reload, Logger: logger})
+	reloads := schedule.NewReloads(schedule.ReloadConfig{
+		Store: db, Self: self, Reload: program.Reloader(secrets).Reload, Logger: logger,
+		Poll: settings.Engine.PollInterval,
+	})
 
 	mux := http.NewServeMux()
 	if err := web.Register(mux, web.Built()); err != nil {
@@ -129,7 +133,10 @@ func serve(ctx context.Context, session service.Session) error {
 		return fmt.Errorf("register the instance: %w", err)
 	}
 	hungUp := boot.OnHangup(living, func(ctx context.Context) { _ = reloads.Now(ctx, "SIGHUP") }) // it is logged
+	var obeying sync.WaitGroup
+	obeying.Go(func() { reloads.Obey(living) })
 	defer left()
+	defer obeying.Wait()
 	defer hungUp()
 	defer leave()
 

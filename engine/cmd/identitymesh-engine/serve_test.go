@@ -167,7 +167,7 @@ func (s started) fileProvider(t *testing.T, name string) {
 
 func TestOperatorsReloadTheSecretProviderOfARunningEngine(t *testing.T) {
 	s := start(t)
-	if err := s.db.RequestReload(t.Context(), "anna"); err != nil {
+	if err := s.db.RequestReload(t.Context(), "anna", store.RoleEngine); err != nil {
 		t.Fatal(err)
 	}
 	s.reloaded(t, func(i store.Instance) bool {
@@ -196,7 +196,7 @@ func TestOperatorsReloadTheSecretProviderOfARunningEngine(t *testing.T) {
 func hangUp(t *testing.T, db *store.Store) {
 	t.Helper()
 	if runtime.GOOS == "windows" { // where only the Admin API can
-		if err := db.RequestReload(t.Context(), "anna"); err != nil {
+		if err := db.RequestReload(t.Context(), "anna", store.RoleEngine); err != nil {
 			t.Fatal(err)
 		}
 		return
