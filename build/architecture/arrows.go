@@ -95,7 +95,7 @@ func testContractImport(p Package) []Finding {
 
 // valueDoors are the names in sdk/host that lead to the value of a secret, and
 // valueRooms those who may use them beside sdk itself and the tests of everyone.
-func valueDoors() []string { return []string{"OpenResolver", "Resolver"} }
+func valueDoors() []string { return []string{"Carrier", "OpenCarrier", "OpenResolver", "Resolver"} }
 
 func valueRooms() []string {
 	return []string{"sdk", "engine", "tools/migrate", "tools/secretscli/escrow", "build/bench"}

@@ -42,6 +42,8 @@ func TestRules(t *testing.T) {
 		"its own plugin may":                  {"sdk", "sdk/host/internal/contractv0/majorplugin/a.go", imports("sdk/host/internal/contractv0/gen"), ""},
 		"the engine may resolve secrets":      {"engine", "engine/run/a.go", imports("sdk/host") + "var _ = host.OpenResolver\n", ""},
 		"the admin must not resolve them":     {"adminapi", "adminapi/api/a.go", imports("sdk/host") + "var _ = host.OpenResolver\n", "leads to the values"},
+		"nor carry them elsewhere":            {"adminapi", "adminapi/api/a.go", imports("sdk/host") + "var _ = host.OpenCarrier\n", "leads to the values"},
+		"the migration may carry them":        {"tools/migrate", "tools/migrate/stores/a.go", imports("sdk/host") + "var _ = host.OpenCarrier\n", ""},
 		"the admin may administer them":       {"adminapi", "adminapi/api/a.go", imports("sdk/host") + "var _ = host.OpenAdministrator\n", ""},
 		"600 lines are short enough":          {"engine", "engine/run/a.go", doc + strings.Repeat("\n", 598), ""},
 		"601 lines are too long":              {"engine", "engine/run/a.go", doc + strings.Repeat("\n", 599), "has 601 lines"},

@@ -24,6 +24,10 @@ import (
 // many Base64 characters hold this many bytes.
 const MaxValueBytes = 19_200
 
+// setsPerSecond is what the service allows for setting, 300 in ten seconds. Other calls
+// may be 4,000, and package vault keeps to both.
+const setsPerSecond = 30
+
 // Options of the provider that no configuration sets.
 type Options struct {
 	// Version of this build, for the vault's logs too.
@@ -47,7 +51,7 @@ func Define(o Options) provider.Definition[*Provider] {
 		Name: "keyvault", Version: o.Version,
 		Traits: provider.Traits{ListComplete: true, SoftDelete: true, Expiry: true, Tags: true},
 		Schema: settings.Schema(),
-		Limits: provider.Limits{MaxValueBytes: MaxValueBytes},
+		Limits: provider.Limits{MaxValueBytes: MaxValueBytes, CallsPerSecond: setsPerSecond},
 		Open: func(ctx context.Context, env provider.Environment) (*Provider, diag.List) {
 			return open(ctx, o, env)
 		},

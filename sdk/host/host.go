@@ -1,8 +1,9 @@
 // Package host is what the engine, the Admin API and the tools call to use the
 // secret provider in force. It joins the catalog (which plugin), launch and
-// supervise (its process) and the facade (what it says) behind two doors:
-// [OpenResolver] for those who need values, [OpenAdministrator] for those who
-// change secrets and must never be able to read one.
+// supervise (its process) and the facade (what it says) behind three
+// doors: [OpenResolver] for those who need values, [OpenAdministrator] for those who
+// change secrets and must never be able to read one, and [OpenCarrier] for the one
+// who takes secrets from store to store.
 package host
 
 import (

@@ -196,6 +196,7 @@ type Traits struct {
 type Limits struct {
 	MaxValueBytes int
 	MaxRefBytes   int
-	// CallsPerSecond is what the backend allows, 0 when unknown.
+	// CallsPerSecond is what the backend allows, 0 when unknown. Where kinds of calls
+	// have limits of their own, it is that for setting; a migration stays below it.
 	CallsPerSecond float64
 }

@@ -63,7 +63,7 @@ func TestNoTenSecondsSeeMoreRequestsThanTheServiceTakes(t *testing.T) {
 			_, _, err := c.Get(ctx, target(fmt.Sprintf("s%d", i)), "")
 			return err
 		}},
-		"sets": {"PUT", 900, 300, 0.65, func(c *vault.Client, ctx context.Context, i int) error {
+		"sets": {"PUT", 900, 300, 0.95, func(c *vault.Client, ctx context.Context, i int) error {
 			_, err := c.Set(ctx, target(fmt.Sprintf("s%d", i)), vault.Write{Text: value, ContentType: "text/plain"})
 			return err
 		}},
