@@ -120,6 +120,7 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 	a.secrets()
 	a.status()
 	a.reload()
+	a.migrations()
 	a.audit()
 	if err := errors.Join(a.unrecorded...); err != nil {
 		return nil, err

@@ -201,6 +201,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/migrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the migrations of secrets to another store, the newest first
+         * @description At most the last 100.
+         */
+        get: operations["list-migrations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/migrations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read how far a migration is and which refs are blocked */
+        get: operations["get-migration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/provider/check": {
         parameters: {
             query?: never;
@@ -649,6 +686,103 @@ export interface components {
             items: components["schemas"]["Log"][];
             /** @description The cursor of the next page; absent on the last one. */
             next?: string;
+        };
+        Migration: {
+            /** @description Who began it. */
+            by: string;
+            /** @description How many refs are in each state: planned, copied, verified, switched, soaking, purged, blocked, drifted, rolled back. */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description Absent while there is something left to do.
+             */
+            finished?: string;
+            /**
+             * @description The provider that secrets are moved from.
+             * @example DPAPI
+             */
+            from: string;
+            /** @description Its store, as the plugin names it. */
+            fromTarget: string;
+            id: string;
+            /** @description The file on that machine that decides; what is here is a copy. */
+            ledger: string;
+            /** @description Where the tool runs. */
+            machine: string;
+            /** @description Why that step did not succeed; absent when it did or is under way. */
+            problem?: string;
+            /** Format: date-time */
+            started: string;
+            /**
+             * @description The step that was begun last: plan, run, verify, switch, soak, rollback or purge.
+             * @example soak
+             */
+            step: string;
+            /** @example AzureKeyVault */
+            to: string;
+            toTarget: string;
+            /**
+             * Format: date-time
+             * @description When the tool reported last.
+             */
+            updated: string;
+        };
+        MigrationDetails: {
+            /** @description Who began it. */
+            by: string;
+            /** @description How many refs are in each state: planned, copied, verified, switched, soaking, purged, blocked, drifted, rolled back. */
+            counts: {
+                [key: string]: number;
+            };
+            /**
+             * Format: date-time
+             * @description Absent while there is something left to do.
+             */
+            finished?: string;
+            /**
+             * @description The provider that secrets are moved from.
+             * @example DPAPI
+             */
+            from: string;
+            /** @description Its store, as the plugin names it. */
+            fromTarget: string;
+            id: string;
+            /** @description The file on that machine that decides; what is here is a copy. */
+            ledger: string;
+            /** @description Where the tool runs. */
+            machine: string;
+            /** @description Why that step did not succeed; absent when it did or is under way. */
+            problem?: string;
+            /** @description At most the first 1,000; counts has all. */
+            refs: components["schemas"]["MigrationRef"][];
+            /** Format: date-time */
+            started: string;
+            /**
+             * @description The step that was begun last: plan, run, verify, switch, soak, rollback or purge.
+             * @example soak
+             */
+            step: string;
+            /** @example AzureKeyVault */
+            to: string;
+            toTarget: string;
+            /**
+             * Format: date-time
+             * @description When the tool reported last.
+             */
+            updated: string;
+        };
+        MigrationListBody: {
+            items: components["schemas"]["Migration"][];
+        };
+        MigrationRef: {
+            message?: string;
+            /** @example TOO_LARGE */
+            reason?: string;
+            ref: string;
+            /** @example blocked */
+            state: string;
         };
         ObjectPageBody: {
             items: components["schemas"]["ImportedObject"][];
@@ -1487,6 +1621,67 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-migrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationListBody"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-migration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The migration's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MigrationDetails"];
                 };
             };
             /** @description What went wrong, as a problem. */
