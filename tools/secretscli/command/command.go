@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
+	"github.com/identitymesh/identitymesh/sdk/commandline"
 	"github.com/identitymesh/identitymesh/tools/secretscli/outcome"
 )
 
@@ -59,7 +60,7 @@ func Run(ctx context.Context, args []string, c Config) int {
 	args = arrange(args, app)
 	// Known before anything is parsed, so that a mistake in the options is told
 	// in the form that was asked for.
-	t.json = asksForJSON(args)
+	t.json = commandline.Option(args, flagOutput) == outputJSON
 	err := app.RunContext(ctx, args)
 	outcome.Write(c.Stderr, err, t.json)
 	return outcome.Code(err)
