@@ -35,7 +35,7 @@ type Config struct {
 const StopLimit = 6 * time.Second
 
 // Offline is how long an instance may be silent before it counts as gone.
-const Offline = 3 * time.Minute
+const Offline = store.Offline
 
 // Loop looks for work until its context ends.
 type Loop struct {

@@ -19,6 +19,9 @@ const (
 	RoleAdminAPI Role = "adminapi"
 )
 
+// Offline is how long an instance may be silent before it counts as gone.
+const Offline = 3 * time.Minute
+
 // Instance is a process of the product, as it registered itself. Which secret
 // store each uses is here so that a difference can be noticed.
 type Instance struct {

@@ -1,6 +1,7 @@
 package appsettings
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -48,20 +49,37 @@ func (s *Settings) providerFile() (file string, sum []byte, err error) {
 	return file, s.sums[0], nil
 }
 
+// ProviderChange is what [Settings.SetProvider] writes.
+type ProviderChange struct {
+	// Name for Secrets:Provider.
+	Name string
+	// From is another settings file whose Section, as in Secrets:KeyVault, is taken
+	// over too; empty to leave all sections alone.
+	From    string
+	Section []string
+	// At is the time in the backup's name.
+	At time.Time
+}
+
 // Written says what [Settings.SetProvider] did.
 type Written struct {
 	// File that decides now.
-	File string
+	File string `json:"file"`
 	// Backup is the file as it was, beside it, with the same owner and mode: its
 	// name with the time in UTC and .bak behind it.
-	Backup string
+	Backup string `json:"backup"`
+}
+
+// BackupOf returns the path of the backup that is made of file at that time.
+func BackupOf(file string, at time.Time) string {
+	return file + "." + at.UTC().Format("20060102T150405.000Z") + ".bak"
 }
 
 // SetProvider writes Secrets:Provider into the file of [Settings.ProviderFile],
 // after a backup of it. Comments and everything else in it stay as they are. The
 // settings themselves do not change: load them again to see the effect.
 // [ErrChanged], and nothing is written, when the file is not as it was loaded.
-func (s *Settings) SetProvider(name string, now time.Time) (w Written, err error) {
+func (s *Settings) SetProvider(c ProviderChange) (w Written, err error) {
 	file, sum, err := s.providerFile()
 	if err != nil {
 		return w, err
@@ -69,23 +87,53 @@ func (s *Settings) SetProvider(name string, now time.Time) (w Written, err error
 	if w.File, err = filepath.EvalSymlinks(file); err != nil {
 		return w, err
 	}
-	w.Backup = w.File + "." + now.UTC().Format("20060102T150405.000Z") + ".bak"
+	var section *hujson.Value
+	if c.From != "" {
+		if section, err = sectionOf(c.From, c.Section); err != nil {
+			return w, err
+		}
+	}
+	w.Backup = BackupOf(w.File, c.At)
 	return w, edit(file, sum, func(root *hujson.Value, before []byte) error {
-		secrets := memberOf(root, "Secrets")
-		if secrets == nil || isNull(secrets) {
-			object := &hujson.Object{Members: []hujson.ObjectMember{{
-				Name:  hujson.Value{Value: hujson.String("Provider")},
-				Value: hujson.Value{BeforeExtra: hujson.Extra(" "), Value: hujson.String(name)},
-			}}}
-			putValue(root, "Secrets", object)
-		} else {
-			put(secrets, "Provider", name)
+		put(within(root, "Secrets"), "Provider", c.Name)
+		if section != nil {
+			last := len(c.Section) - 1
+			putValue(within(root, c.Section[:last]...), c.Section[last], section.Value)
 		}
 		return wholefile.Like(w.Backup, w.File, func(w io.Writer) error { _, err := w.Write(before); return err })
 	})
 }
 
-func isNull(v *hujson.Value) bool {
-	literal, ok := v.Value.(hujson.Literal)
-	return ok && literal.Kind() == 'n'
+func sectionOf(file string, path []string) (*hujson.Value, error) {
+	data, err := readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	root, err := hujson.Parse(bytes.TrimPrefix(data, byteOrderMark))
+	if err != nil {
+		return nil, fmt.Errorf("%s is not valid JSON%s", file, position(err))
+	}
+	v := &root
+	for _, name := range path {
+		if v = memberOf(v, name); v == nil {
+			return nil, fmt.Errorf("%s has no section %s", file, strings.Join(path, ":"))
+		}
+	}
+	return v, nil
+}
+
+// within returns the object at path, which it makes where there is none.
+func within(v *hujson.Value, path ...string) *hujson.Value {
+	for _, name := range path {
+		if m := memberOf(v, name); m == nil || !isObject(m) {
+			putValue(v, name, &hujson.Object{})
+		}
+		v = memberOf(v, name)
+	}
+	return v
+}
+
+func isObject(v *hujson.Value) bool {
+	_, ok := v.Value.(*hujson.Object)
+	return ok
 }

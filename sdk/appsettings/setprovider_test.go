@@ -41,7 +41,7 @@ func TestProviderIsWrittenAndNothingElse(t *testing.T) {
 			if problems.HasErrors() {
 				t.Fatal(problems)
 			}
-			w, err := s.SetProvider("AzureKeyVault", atNoon)
+			w, err := s.SetProvider(appsettings.ProviderChange{Name: "AzureKeyVault", At: atNoon})
 			if err != nil || filepath.Base(w.Backup) != "appsettings.json.20260301T120000.005Z.bak" {
 				t.Fatalf("%+v, %v", w, err)
 			}
@@ -58,7 +58,7 @@ func TestProviderIsWrittenAndNothingElse(t *testing.T) {
 			if again.Secrets.Provider != "AzureKeyVault" || problems.HasErrors() {
 				t.Errorf("loaded %q, %v", again.Secrets.Provider, problems)
 			}
-			if _, err := s.SetProvider("DPAPI", atNoon); !errors.Is(err, appsettings.ErrChanged) {
+			if _, err := s.SetProvider(appsettings.ProviderChange{Name: "DPAPI", At: atNoon}); !errors.Is(err, appsettings.ErrChanged) {
 				t.Errorf("a file that changed after it was read: %v", err)
 			}
 		})
@@ -92,7 +92,7 @@ func TestProviderIsNotWrittenWhereItWouldHaveNoEffect(t *testing.T) {
 				t.Fatal(problems)
 			}
 			_, err := s.ProviderFile()
-			_, err2 := s.SetProvider("AzureKeyVault", atNoon)
+			_, err2 := s.SetProvider(appsettings.ProviderChange{Name: "AzureKeyVault", At: atNoon})
 			if err == nil || err2 == nil || err.Error() != err2.Error() {
 				t.Fatalf("%v; %v", err, err2)
 			}
@@ -108,5 +108,43 @@ func TestProviderIsNotWrittenWhereItWouldHaveNoEffect(t *testing.T) {
 				t.Errorf("the file is %s, %v", got, err)
 			}
 		})
+	}
+}
+
+func TestSectionIsTakenOverFromAnotherFile(t *testing.T) {
+	dir := t.TempDir()
+	file, other := filepath.Join(dir, "appsettings.json"), filepath.Join(dir, "other.json")
+	for path, text := range map[string]string{
+		file:  "{\"Secrets\": {\"Provider\": \"AzureKeyVault\", \"keyvault\": {\"VaultUri\": \"https://a.vault.azure.net/\"} /* ours */ } }",
+		other: "{\"Secrets\": { \"KeyVault\": { /* theirs */ \"VaultUri\": \"https://b.vault.azure.net/\"} } }",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	load := func() *appsettings.Settings {
+		s, problems := appsettings.Load(appsettings.Options{File: file, Environ: []string{"IdentityMesh__DataFolder=" + dir}})
+		if problems.HasErrors() {
+			t.Fatal(problems)
+		}
+		return s
+	}
+	change := appsettings.ProviderChange{Name: "AzureKeyVault", From: other, Section: []string{"Secrets", "KeyVault"}, At: atNoon}
+	w, err := load().SetProvider(change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	want := "{\"Secrets\": {\"Provider\": \"AzureKeyVault\", \"keyvault\": { /* theirs */ \"VaultUri\": \"https://b.vault.azure.net/\"} /* ours */ } }"
+	if err != nil || string(got) != want {
+		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want)
+	}
+	change.From, change.At = w.Backup, atNoon.Add(time.Second) // and back
+	if _, err := load().SetProvider(change); err != nil || !strings.Contains(string(load().Secrets.KeyVault.Reveal()), "https://a.") {
+		t.Errorf("%v, %s", err, load().Secrets.KeyVault.Reveal())
+	}
+	change.Section = []string{"Secrets", "Plugins", "acme"}
+	if _, err := load().SetProvider(change); err == nil || !strings.Contains(err.Error(), "no section Secrets:Plugins:acme") {
+		t.Errorf("a section that is not there: %v", err)
 	}
 }
