@@ -78,7 +78,7 @@ export function open(path = "/") {
 /** Opens the application at a path and signs in. */
 export async function enter(path = "/") {
   const { user, page } = open(path);
-  await user.type(page.getByLabelText(/Administrator's token/), token);
+  await user.type(page.getByLabelText(/^Token/), token);
   await user.click(page.getByRole("button", { name: "Sign in" }));
   await page.findByRole("button", { name: "Sign out" });
   return { user, page };

@@ -5,11 +5,17 @@ import type { components, paths } from "./schema";
 export type Schemas = components["schemas"];
 export type Api = ReturnType<typeof connect>;
 
-/**
- * A client that signs in with token. onRefused is called when the API takes the
- * token no more.
- */
-export function connect(token: string, onRefused: () => void) {
+interface Config {
+  /** The token to sign in with. */
+  token: string;
+  /** Whether asking is of no use until somebody has signed in again. */
+  lapsed: () => boolean;
+  /** Called when the API takes what one signed in with no more. */
+  onRefused: () => void;
+}
+
+/** A client of the API that served this page. */
+export function connect({ token, lapsed, onRefused }: Config) {
   const client = createClient<paths>({
     // Found at each call, so that a test can play the API.
     fetch: (request) => globalThis.fetch(request),
@@ -18,8 +24,10 @@ export function connect(token: string, onRefused: () => void) {
     cache: "no-store",
     redirect: "error",
   });
-  const signIn: Middleware = {
+  const session: Middleware = {
     onRequest({ request }) {
+      // Pages that look again and again would be counted as failed sign-ins.
+      if (lapsed()) return unasked();
       request.headers.set("Authorization", `Bearer ${token}`);
       return request;
     },
@@ -27,8 +35,18 @@ export function connect(token: string, onRefused: () => void) {
       if (response.status === 401) onRefused();
     },
   };
-  client.use(signIn);
+  client.use(session);
   return client;
+}
+
+function unasked(): Response {
+  const problem = {
+    type: "urn:identitymesh:problem:sign-in-required",
+    title: "Sign in again",
+    status: 401,
+    detail: "Your session has ended, so this was not asked for.",
+  };
+  return new Response(JSON.stringify(problem), { status: 401, headers: { "Content-Type": "application/problem+json" } });
 }
 
 /** What openapi-fetch returns, whichever operation it was. */

@@ -1,10 +1,10 @@
 import { Button, FileInput, Group, Modal, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { must, type Schemas } from "../api/client";
 import { useRefresh, useStatus } from "../api/queries";
 import { useNotices } from "../parts/Notices";
 import { ProblemAlert } from "../parts/ProblemAlert";
-import { useApi } from "../session/session";
+import { useApi, useSession } from "../session/session";
 import { fileAsBase64, maxValueBytes } from "./value";
 
 interface Props {
@@ -27,6 +27,7 @@ type Mistakes = { ref?: string; value?: string; again?: string; file?: string };
  */
 export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
   const api = useApi();
+  const { lapsed } = useSession();
   const notices = useNotices();
   const refresh = useRefresh();
   const can = useStatus().data?.provider.capabilities ?? [];
@@ -44,6 +45,10 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
     for (const input of [value.current, again.current]) if (input) input.value = "";
     setFile(null);
   }
+  // Nobody may find it who comes to a page on which somebody else was signed in.
+  useEffect(() => {
+    if (lapsed) wipe();
+  }, [lapsed]);
 
   function find(): Mistakes {
     const out: Mistakes = {};

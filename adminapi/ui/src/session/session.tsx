@@ -1,7 +1,14 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
 import { type Api, connect } from "../api/client";
 import { ProblemError } from "../api/problem";
+import type { Permission } from "./may";
+
+/** Who is signed in, and what he may do. */
+export interface Who {
+  name: string;
+  permissions: readonly Permission[];
+}
 
 /**
  * The token lives in this component's memory and nowhere else: not in
@@ -10,9 +17,9 @@ import { ProblemError } from "../api/problem";
  * page asks for it again.
  */
 interface Session {
-  token: string | null;
-  /** True when the API stopped taking the token. */
-  expired: boolean;
+  who: Who | null;
+  /** True when the API stopped taking what one signed in with: the page stays as it is until somebody signs in again. */
+  lapsed: boolean;
   signIn(token: string): void;
   signOut(): void;
 }
@@ -20,42 +27,56 @@ interface Session {
 const SessionContext = createContext<Session | null>(null);
 const ApiContext = createContext<Api | null>(null);
 
+const everything: readonly Permission[] = [
+  "connectors.read", "connectors.write", "connectors.test", "schedules.write", "runs.read", "runs.start", "runs.cancel", "objects.read", "secrets.read",
+  "secrets.write", "secrets.delete", "secrets.purge", "status.read", "provider.reload", "settings.read", "audit.read", "tokens.read", "tokens.write",
+  "sessions.write", "session",
+];
+
 export function SessionProvider({ children }: { children: ReactNode }) {
   const [token, setToken] = useState<string | null>(null);
-  const [expired, setExpired] = useState(false);
+  const [lapsed, setLapsed] = useState(false);
   const session = useMemo<Session>(
     () => ({
-      token,
-      expired,
+      who: token === null ? null : { name: "administrator", permissions: everything },
+      lapsed,
       signIn(t) {
-        setExpired(false);
+        setLapsed(false);
         setToken(t);
       },
       signOut() {
-        setExpired(false);
+        setLapsed(false);
         setToken(null);
       },
     }),
-    [token, expired],
+    [token, lapsed],
   );
-  const refused = useCallback(() => {
-    setExpired(true);
-    setToken(null);
-  }, []);
+  const refused = useCallback(() => setLapsed(true), []);
   return (
     <SessionContext value={session}>
-      {token === null ? children : <SignedIn key={token} token={token} refused={refused} children={children} />}
+      {session.who === null || token === null ? children : (
+        <SignedIn key={session.who.name} token={token} lapsed={lapsed} refused={refused} children={children} />
+      )}
     </SessionContext>
   );
 }
 
-/** Gives each session a client and a cache of its own, so that nothing of one is left for the next. */
-function SignedIn(props: { token: string; refused: () => void; children: ReactNode }) {
-  const api = useMemo(() => connect(props.token, props.refused), [props.token, props.refused]);
+/**
+ * Gives each operator a client and a cache of his own, so that nothing of one is
+ * left for the next. Who signs in again finds what he left, and everything is
+ * asked for anew.
+ */
+function SignedIn({ token, lapsed, refused, children }: { token: string; lapsed: boolean; refused: () => void; children: ReactNode }) {
   const [cache] = useState(newCache);
+  const now = useRef(lapsed);
+  now.current = lapsed;
+  const api = useMemo(() => connect({ token, lapsed: () => now.current, onRefused: refused }), [token, refused]);
+  useEffect(() => {
+    if (!lapsed) void cache.invalidateQueries();
+  }, [lapsed, cache]);
   return (
     <ApiContext value={api}>
-      <QueryClientProvider client={cache}>{props.children}</QueryClientProvider>
+      <QueryClientProvider client={cache}>{children}</QueryClientProvider>
     </ApiContext>
   );
 }

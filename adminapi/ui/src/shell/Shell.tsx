@@ -2,15 +2,11 @@ import { AppShell, Box, Burger, Button, Group, NavLink, Text } from "@mantine/co
 import { useDisclosure } from "@mantine/hooks";
 import { useEffect } from "react";
 import { Link, Outlet, useLocation } from "react-router";
+import { useMay } from "../session/may";
 import { useSession } from "../session/session";
+import { SignInAgain } from "../session/SignInAgain";
+import { groups } from "./places";
 import { SchemeSwitch } from "./SchemeSwitch";
-
-const places = [
-  { to: "/", label: "Overview" },
-  { to: "/connectors", label: "Connectors" },
-  { to: "/secrets", label: "Secrets" },
-  { to: "/runs", label: "Runs" },
-];
 
 /** What is around every page: the header, the navigation, the place of the page. */
 export function Shell() {
@@ -41,10 +37,7 @@ export function Shell() {
         </Group>
       </AppShell.Header>
       <AppShell.Navbar p="xs" id="navigation" aria-label="Main">
-        {places.map((p) => {
-          const here = p.to === "/" ? pathname === "/" : pathname.startsWith(p.to);
-          return <NavLink key={p.to} className="place" component={Link} to={p.to} label={p.label} active={here} aria-current={here ? "page" : undefined} />;
-        })}
+        <Places pathname={pathname} />
         <NavLink href="/docs" target="_blank" rel="noopener" label="API documentation" mt="auto" />
         <Box hiddenFrom="sm" p="xs">
           <SchemeSwitch />
@@ -53,6 +46,30 @@ export function Shell() {
       <AppShell.Main id="main" tabIndex={-1}>
         <Outlet />
       </AppShell.Main>
+      <SignInAgain />
     </AppShell>
   );
+}
+
+function Places({ pathname }: { pathname: string }) {
+  const may = useMay();
+  return groups.map((group) => {
+    const shown = group.places.filter((p) => p.label && may(p.needs));
+    if (shown.length === 0) return null;
+    return (
+      <Box key={group.label} role="group" aria-label={group.label || "Start"} mb={4}>
+        {group.label && (
+          <Text size="xs" c="dimmed" fw={600} px="sm" pt="xs" pb={2} aria-hidden>
+            {group.label}
+          </Text>
+        )}
+        {shown.map((p) => {
+          const here = p.path === "/" ? pathname === "/" : pathname === p.path || pathname.startsWith(p.path + "/");
+          return (
+            <NavLink key={p.path} className="place" component={Link} to={p.path} label={p.label} active={here} aria-current={here ? "page" : undefined} py={6} />
+          );
+        })}
+      </Box>
+    );
+  });
 }
