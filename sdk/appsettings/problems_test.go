@@ -29,6 +29,22 @@ func TestBadInputIsAnErrorThatNamesTheKey(t *testing.T) {
 	secrets := func(key, value string) string { return `{"Secrets":{"` + key + `":` + value + `}}` }
 	listen := func(_, value string) string { return `{"AdminApi":{"Listen":` + value + `}}` }
 	section := func(key, value string) string { return `{"` + key + `":` + value + `}` }
+	authentication := func(key, value string) string { return section("Authentication", `{"`+key+`":`+value+`}`) }
+	with := func(keys map[string]string, key, value string) string {
+		keys[key] = value
+		var parts []string
+		for k, v := range keys {
+			parts = append(parts, `"`+k+`":`+v)
+		}
+		return "{" + strings.Join(parts, ",") + "}"
+	}
+	jwt := func(key, value string) string {
+		return authentication("Jwt", with(map[string]string{"Enabled": `true`, "Authority": `"https://sts.example.net/"`, "Audience": `"api://im"`, "ClientId": `"c"`}, key, value))
+	}
+	negotiate := func(key, value string) string {
+		return authentication("Negotiate", with(map[string]string{"Enabled": `true`, "KeytabFile": `"/k"`}, key, value))
+	}
+	roles := func(key, value string) string { return authentication("Roles", `{"`+key+`":`+value+`}`) }
 	long := `"` + strings.Repeat("x", 129) + `"`
 
 	tests := []struct {
@@ -73,6 +89,27 @@ func TestBadInputIsAnErrorThatNamesTheKey(t *testing.T) {
 		{"Logging:File", logging, []string{`1`, `"x"`, `[]`}},
 		{"Logging:File:Folder", logFile, []string{`1`, `{}`, `[]`}},
 		{"Logging:File:MaxSize", logFile, []string{`0`, `1025`, `"20MB"`, `{}`}},
+		{"Authentication", section, []string{`1`, `"x"`, `[]`}},
+		{"Authentication:Jwt", authentication, []string{`1`, `"x"`, `[]`}},
+		{"Authentication:Jwt:Enabled", jwt, []string{`1`, `"on"`, `{}`}},
+		{"Authentication:Jwt:Authority", jwt, []string{`1`, `""`, `"sts.example.net"`, `"http://sts.example.net"`, `"https://u@sts.example.net"`,
+			`"https://sts.example.net?x=1"`, `"https://sts.example.net#x"`, `"ftp://127.0.0.1"`, `"https://"`, `"https:sts.example.net"`, `"https://[x"`,
+			`"https://login.microsoftonline.com/common/v2.0"`, `"https://login.microsoftonline.com/Organizations"`}},
+		{"Authentication:Jwt:Audience", jwt, []string{`1`, `""`, `null`, `["x"]`}},
+		{"Authentication:Jwt:ClientId", jwt, []string{`1`, `{}`}},
+		{"Authentication:Jwt:ClientSecretFile", jwt, []string{`1`, `[]`}},
+		{"Authentication:Jwt:Scopes", jwt, []string{`"openid"`, `1`, `{"a":"x"}`}},
+		{"Authentication:Jwt:RolesClaim", jwt, []string{`1`, `[]`}},
+		{"Authentication:Jwt:GroupsClaim", jwt, []string{`1`, `[]`}},
+		{"Authentication:Jwt:NameClaim", jwt, []string{`1`, `[]`}},
+		{"Authentication:Negotiate", authentication, []string{`1`, `"x"`, `[]`}},
+		{"Authentication:Negotiate:Enabled", negotiate, []string{`1`, `"on"`, `{}`}},
+		{"Authentication:Negotiate:KeytabFile", negotiate, []string{`1`, `""`, `null`, `[]`}},
+		{"Authentication:Negotiate:ServicePrincipal", negotiate, []string{`1`, `"HTTP"`, `"HTTP/"`, `"/x"`, `"HTTP/a b"`, `"HTTP/x@"`, `"HTTP/x@R@S"`}},
+		{"Authentication:Roles", authentication, []string{`1`, `"x"`, `[]`}},
+		{"Authentication:Roles:Admin", roles, []string{`1`, `"x"`, `{"a":"x"}`}},
+		{"Authentication:Roles:Operator", roles, []string{`1`, `"x"`}},
+		{"Authentication:Roles:Viewer", roles, []string{`1`, `"x"`}},
 		{"Logging:File:MaxFiles", logFile, []string{`0`, `1001`, `-1`, `[]`}},
 	}
 	for _, tt := range tests {
@@ -181,6 +218,8 @@ func TestUnknownKeysAreWarnings(t *testing.T) {
 			"IdentityMesh:Retention:RunHistoryDays"},
 		{"in the product", `{"IdentityMesh":{"SqlConectionString":"canary-7f3a"}}`, "IdentityMesh:SqlConectionString",
 			"IdentityMesh:SqlConnectionString"},
+		{"in the sign-in by tokens", `{"Authentication":{"Jwt":{"Autority":"x"}}}`, "Authentication:Jwt:Autority", "Authentication:Jwt:Authority"},
+		{"a way to sign in that there is not", `{"Authentication":{"Saml":{}}}`, "Authentication:Saml", ""},
 		{"in the logging", `{"Logging":{"Colour":1}}`, "Logging:Colour", ""},
 	}
 	for _, tt := range tests {
@@ -197,7 +236,7 @@ func TestUnknownKeysAreWarnings(t *testing.T) {
 }
 
 func TestSectionsOfOthersAreLeftAlone(t *testing.T) {
-	mustLoad(t, base(`{"Serilog":{"A":1,"a":2},"Relay":[],"Authentication":{"Jwt":{}},"Kestrel":1,"AllowedHosts":"*",
+	mustLoad(t, base(`{"Serilog":{"A":1,"a":2},"Relay":[],"Authentication":{"Jwt":{"Authority":"<to be set>"},"DefaultScheme":"x","Schemes":{"Bearer":{}}},"Kestrel":1,"AllowedHosts":"*",
 		"ConnectionStrings":{"Other":1,"other":2},"Logging":{"LogLevel":{"Default":"x"},"EventLog":{}},"Login":{},"a:b":1}`))
 }
 

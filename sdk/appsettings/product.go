@@ -21,7 +21,7 @@ import (
 
 // owned are the top-level sections that we read. Of ConnectionStrings only one
 // key is ours.
-var owned = []string{"IdentityMesh", "ConnectionStrings", "Secrets", "AdminApi", "Engine", "Logging"}
+var owned = []string{"IdentityMesh", "ConnectionStrings", "Secrets", "AdminApi", "Engine", "Logging", "Authentication"}
 
 func isOwned(name string) bool { return containsFold(owned, name) }
 
@@ -33,6 +33,7 @@ func (r *reader) settings(root *node, s *Settings) {
 	s.AdminAPI = r.adminAPI(top.sub("AdminApi"))
 	s.Engine = r.engine(top.sub("Engine"))
 	s.Logging = r.logging(top.sub("Logging"))
+	s.Authentication = r.authentication(top.sub("Authentication"))
 
 	for _, m := range root.members {
 		// .NET would split such a key. Passing over it in silence could leave the

@@ -23,6 +23,8 @@ type Settings struct {
 	AdminAPI AdminAPI
 	Engine   Engine
 	Logging  Logging
+	// Authentication says how operators sign in beside the product's own tokens.
+	Authentication Authentication
 
 	keys []Key    // sorted by folded path
 	sums [][]byte // SHA-256 of each of the files

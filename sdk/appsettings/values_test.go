@@ -34,6 +34,36 @@ func TestDefaultsWithoutAnyFile(t *testing.T) {
 			t.Errorf("%+v", k)
 		}
 	}
+	a := appsettings.Authentication{JWT: appsettings.JWT{Scopes: []string{"openid", "profile"}, RolesClaim: "roles", GroupsClaim: "groups", NameClaim: "preferred_username"}}
+	if !reflect.DeepEqual(s.Authentication, a) {
+		t.Errorf("authentication %+v", s.Authentication)
+	}
+}
+
+func TestOperatorsSignInAsTheSectionSays(t *testing.T) {
+	s, folder := mustLoad(t, base(`{"Authentication":{
+		"Jwt":{"Enabled":true,"Authority":"https://sts.example.net/x/","Audience":"api://im","ClientId":"im","ClientSecretFile":"s","Scopes":["openid","offline"],
+			"RolesClaim":"realm_access.roles","GroupsClaim":"g","NameClaim":"email"},
+		"Negotiate":{"Enabled":true,"KeytabFile":"im.keytab","ServicePrincipal":"HTTP/im.example.net@EXAMPLE.NET"},
+		"Roles":{"Admin":["S-1-5-32-544","CORP\\root"],"Viewer":[]}}}`), "Authentication__Roles__Operator__0=ops")
+	want := appsettings.Authentication{
+		JWT: appsettings.JWT{Enabled: true, Authority: "https://sts.example.net/x", Audience: "api://im", ClientID: "im", ClientSecretFile: filepath.Join(folder, "s"),
+			Scopes: []string{"openid", "offline"}, RolesClaim: "realm_access.roles", GroupsClaim: "g", NameClaim: "email"},
+		Negotiate: appsettings.Negotiate{Enabled: true, KeytabFile: filepath.Join(folder, "im.keytab"), ServicePrincipal: "HTTP/im.example.net@EXAMPLE.NET"},
+		Roles:     appsettings.Roles{Admin: []string{"S-1-5-32-544", `CORP\root`}, Operator: []string{"ops"}, Viewer: nil},
+	}
+	if !reflect.DeepEqual(s.Authentication, want) {
+		t.Errorf("got  %+v\nwant %+v", s.Authentication, want)
+	}
+	mustLoad(t, base(`{"Authentication":{"Jwt":{"Enabled":true,"Authority":"http://127.0.0.1:9/x","Audience":"a"}}}`))
+}
+
+func TestAnEnabledWayInNeedsWhatItRestsOn(t *testing.T) {
+	_, diags, _ := load(t, base(`{"Authentication":{"Jwt":{"Enabled":true,"ClientSecretFile":"s"},"Negotiate":{"Enabled":true}}}`))
+	want := []string{"Authentication:Jwt:Audience", "Authentication:Jwt:Authority", "Authentication:Jwt:ClientId", "Authentication:Negotiate:KeytabFile"}
+	if got := paths(diags.Errors()); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
 }
 
 const hash = "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff"
