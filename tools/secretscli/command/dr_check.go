@@ -57,7 +57,7 @@ func (t *tool) runDRCheck(c *cli.Context) error {
 		return err
 	}
 	defer db.Close()
-	needed, err := uses(ctx, db)
+	needed, err := db.SecretUses(ctx)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (t *tool) runDRExport(c *cli.Context) (err error) {
 		return err
 	}
 	defer db.Close()
-	needed, err := uses(ctx, db)
+	needed, err := db.SecretUses(ctx)
 	if err != nil {
 		return err
 	}
