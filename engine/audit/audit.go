@@ -12,6 +12,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -25,9 +26,6 @@ var migrations embed.FS
 
 // versionTable records which migrations of this package were applied.
 const versionTable = "IM_AuditSchema"
-
-// chain is the name of the only chain there is, the one of administrators.
-const chain = "admin"
 
 // Log is the chain of records in the product database. It is safe for concurrent
 // use, by several processes too: they take turns.
@@ -47,10 +45,15 @@ func Open(ctx context.Context, db *productdb.DB, now func() time.Time) (*Log, er
 	if err != nil {
 		return nil, fmt.Errorf("open the audit log: %w", err)
 	}
+	return On(db, now), nil
+}
+
+// On returns the log of a database whose tables [Open] brought up to date.
+func On(db *productdb.DB, now func() time.Time) *Log {
 	if now == nil {
 		now = time.Now
 	}
-	return &Log{db: db, now: now}, nil
+	return &Log{db: db, now: now}
 }
 
 // Operation is an action whose intent was recorded.
@@ -88,33 +91,31 @@ func (l *Log) append(ctx context.Context, r Record) (Record, error) {
 	r.fit()
 	r.Time = productdb.Cut(l.now())
 	err := l.db.InWriteTx(ctx, func(tx *sql.Tx) error {
-		sqlText := l.db.Dialect.SQL
-		// The first statement changes the head's row, although nothing in it: from
-		// here on other writers wait.
-		if _, err := tx.ExecContext(ctx, sqlText("UPDATE IM_AuditHeads SET seq = seq WHERE chain = @p1"), chain); err != nil {
-			return err
-		}
-		var before string
-		if err := tx.QueryRowContext(ctx, sqlText("SELECT seq + 1, hash FROM IM_AuditHeads WHERE chain = @p1"), chain).Scan(&r.Seq, &before); err != nil {
-			return err
-		}
-		hash, err := r.sum(before)
+		e, err := l.hold(ctx, tx, AdminChain)
 		if err != nil {
 			return err
 		}
-		r.Hash = hash
-		args := []any{r.Seq, l.db.Dialect.Time(r.Time), string(r.Phase), r.Intent}
-		for _, s := range r.texts() {
-			args = append(args, *s)
-		}
-		if _, err := tx.ExecContext(ctx, sqlText("INSERT INTO IM_AdminAudit ("+columns+") "+
-			"VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13)"), append(args, r.Hash)...); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, sqlText("UPDATE IM_AuditHeads SET seq = @p1, hash = @p2 WHERE chain = @p3"), r.Seq, r.Hash, chain)
-		return err
+		return l.add(ctx, tx, &e, &r)
 	})
 	return r, err
+}
+
+// add puts a record behind e, which it moves, in a transaction that holds the chain.
+func (l *Log) add(ctx context.Context, tx *sql.Tx, e *end, r *Record) (err error) {
+	r.Seq = e.seq + 1
+	if r.Hash, err = r.sum(e.hash); err != nil {
+		return err
+	}
+	args := []any{r.Seq, l.db.Dialect.Time(r.Time), string(r.Phase), r.Intent}
+	for _, s := range r.texts() {
+		args = append(args, *s)
+	}
+	if _, err := tx.ExecContext(ctx, l.db.Dialect.SQL("INSERT INTO IM_AdminAudit ("+columns+") "+
+		"VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, @p9, @p10, @p11, @p12, @p13)"), append(args, r.Hash)...); err != nil {
+		return err
+	}
+	*e = end{r.Seq, r.Hash}
+	return l.move(ctx, tx, AdminChain, *e)
 }
 
 const (
@@ -175,9 +176,17 @@ func (l *Log) read(ctx context.Context, query string, args ...any) (list []Recor
 // Head returns the number and the hash of the newest record; 0 and zeros when there
 // is none.
 func (l *Log) Head(ctx context.Context) (seq int64, hash string, err error) {
-	err = l.db.Read.QueryRowContext(ctx, l.db.Dialect.SQL("SELECT seq, hash FROM IM_AuditHeads WHERE chain = @p1"), chain).Scan(&seq, &hash)
-	if err != nil {
+	e, err := l.head(ctx, AdminChain)
+	return e.seq, e.hash, err
+}
+
+func (l *Log) head(ctx context.Context, chain string) (e end, err error) {
+	err = l.db.Read.QueryRowContext(ctx, l.db.Dialect.SQL("SELECT seq, hash FROM IM_AuditHeads WHERE chain = @p1"), chain).Scan(&e.seq, &e.hash)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return end{0, start}, nil
+	case err != nil:
 		err = fmt.Errorf("read the head of the audit log of %s: %w", l.db.Target, err)
 	}
-	return seq, hash, err
+	return e, err
 }

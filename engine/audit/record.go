@@ -2,9 +2,6 @@ package audit
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -63,29 +60,20 @@ var start = strings.Repeat("0", 2*sha256.Size)
 // formVersion is the first byte of the canonical form.
 const formVersion = 1
 
-// sum returns the record's hash. Its canonical form begins with the version of the
-// form; numbers have eight bytes and texts their length before them, so that no
-// text can look like two fields. The order of the fields is part of the form.
+// sum returns the record's hash; see [form].
 func (r Record) sum(before string) (string, error) {
-	previous, err := hex.DecodeString(before)
-	if err != nil || len(previous) != sha256.Size {
-		return "", fmt.Errorf("the hash before record %d is no SHA-256", r.Seq)
+	f, err := newForm(formVersion, before)
+	if err != nil {
+		return "", err
 	}
-	form := append(previous, formVersion)
-	number := func(n int64) { form = binary.BigEndian.AppendUint64(form, uint64(n)) }
-	text := func(s string) {
-		number(int64(len(s)))
-		form = append(form, s...)
-	}
-	number(r.Seq)
-	number(r.Time.UnixMicro())
-	text(string(r.Phase))
-	number(r.Intent)
+	f.number(r.Seq)
+	f.number(r.Time.UnixMicro())
+	f.text(string(r.Phase))
+	f.number(r.Intent)
 	for _, s := range r.texts() {
-		text(*s)
+		f.text(*s)
 	}
-	hash := sha256.Sum256(form)
-	return hex.EncodeToString(hash[:]), nil
+	return f.sum(), nil
 }
 
 // texts are the fields of the caller, in the order of the canonical form and of

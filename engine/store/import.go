@@ -196,7 +196,7 @@ func (i *Import) markAbsent(ctx context.Context, tx *sql.Tx) (marked int64, err 
 		if err != nil {
 			return 0, err
 		}
-		if err := i.setAbsent(ctx, tx, missing); err != nil {
+		if err := i.loseUnseen(ctx, tx, missing); err != nil {
 			return 0, err
 		}
 		marked += int64(len(missing))
@@ -206,8 +206,8 @@ func (i *Import) markAbsent(ctx context.Context, tx *sql.Tx) (marked int64, err 
 	}
 }
 
-// setAbsent marks present objects as absent.
-func (i *Import) setAbsent(ctx context.Context, tx *sql.Tx, ids []int64) error {
+// loseUnseen marks objects as absent whose ids alone are known.
+func (i *Import) loseUnseen(ctx context.Context, tx *sql.Tx, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -215,8 +215,36 @@ func (i *Import) setAbsent(ctx context.Context, tx *sql.Tx, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	_, err = i.store.exec(ctx, tx, "mark absent", `UPDATE IM_ManagementSpaceObjects SET present = 0, absent_since = @p1, last_run_id = @p2
-		WHERE id IN (`+i.store.numbers("@p3")+`)`, i.store.now(), i.cfg.RunID, string(list))
+	p := &i.page
+	p.inserts, p.updates, p.absent = nil, nil, p.absent[:0]
+	err = i.store.query(ctx, tx, "read unseen", func(rows *sql.Rows) error {
+		var v vanished
+		err := rows.Scan(&v.id, &v.anchor)
+		p.absent = append(p.absent, v)
+		return err
+	}, "SELECT id, anchor FROM IM_ManagementSpaceObjects WHERE id IN ("+i.store.numbers("@p1")+") ORDER BY id", string(list))
+	if err != nil {
+		return err
+	}
+	return i.write(ctx, tx)
+}
+
+// setAbsent marks present objects as absent.
+func (i *Import) setAbsent(ctx context.Context, tx *sql.Tx, seq int64) error {
+	objects := i.page.absent
+	if len(objects) == 0 {
+		return nil
+	}
+	ids := make([]int64, len(objects))
+	for n := range objects {
+		ids[n] = objects[n].id
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	_, err = i.store.exec(ctx, tx, "mark absent", `UPDATE IM_ManagementSpaceObjects SET present = 0, absent_since = @p1, last_run_id = @p2,
+		audit_seq = @p4 WHERE id IN (`+i.store.numbers("@p3")+`)`, i.store.now(), i.cfg.RunID, string(list), seq)
 	return err
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/golang-sql/civil"
 	mssql "github.com/microsoft/go-mssqldb"
 
+	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/engine/identity"
 	"github.com/identitymesh/identitymesh/sdk/productdb/fakeserver"
@@ -49,8 +50,20 @@ func reply(text string) fakeserver.Answer {
 		return row(int64(9))
 	case strings.Contains(text, "COUNT(*)"):
 		return row(n)
+	case strings.Contains(text, "o.attributes FROM OPENJSON(@p2) AS j"):
+		return row(n, int64(5), true, make([]byte, 32), z, "user", "{}")
 	case strings.Contains(text, "FROM OPENJSON(@p2) AS j"):
 		return fakeserver.Answer{Rows: [][]driver.Value{{int64(1), int64(5), true, make([]byte, 32)}, {int64(2), int64(6), true, make([]byte, 32)}}}
+	case strings.HasPrefix(text, "SELECT anchor, audit_seq"):
+		return row("a", n)
+	case strings.HasPrefix(text, "SELECT id, anchor FROM"):
+		return row(int64(7), "g")
+	case strings.HasPrefix(text, "SELECT id, audit_seq"):
+		return row(int64(5), z, "user", "{}")
+	case strings.Contains(text, "FROM IM_AuditHeads"):
+		return row(n, strings.Repeat("0", 64))
+	case strings.Contains(text, "FROM IM_ObjectAudit"):
+		return row(n, someTime, "run", "changed", []byte(`{"anchor":"a","change":"added"}`+"\n"), strings.Repeat("0", 64))
 	case strings.Contains(text, "AND id <= @p3"):
 		return fakeserver.Answer{Rows: [][]driver.Value{{int64(5)}, {int64(7)}}}
 	case strings.Contains(text, "FROM IM_ManagementSpaceObjects o"):
@@ -73,7 +86,9 @@ func reply(text string) fakeserver.Answer {
 
 func onFake(answer func(string) fakeserver.Answer) (*Store, *fakeserver.Server) {
 	server := &fakeserver.Server{Reply: answer}
-	return &Store{db: server.DB(), cfg: Config{Now: func() time.Time { return someTime }, NewID: func() string { return "id" },
+	db := server.DB()
+	log := audit.On(db, func() time.Time { return someTime })
+	return &Store{db: db, audit: log, cfg: Config{Now: func() time.Time { return someTime }, NewID: func() string { return "id" },
 		OnStatement: func(string, int) {}}}, server
 }
 
@@ -146,7 +161,14 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	note("list migrations", second(s.ListMigrations(ctx, 5)))
 	note("get migration", second(s.GetMigration(ctx, "m")))
 
-	i, err := s.BeginImport(ctx, ImportConfig{Lease: lease, RunID: "run", Full: true})
+	_, _, err = s.ObjectHistory(ctx, "c", 5, 0, 5)
+	note("history", err)
+	i, err := s.BeginImport(ctx, ImportConfig{Lease: lease, RunID: "run"})
+	note("begin delta", err)
+	if err == nil {
+		note("stage delta", second(i.Stage(ctx, Batch{Objects: []identity.Object{{Anchor: "a"}, {Anchor: "b"}}})))
+	}
+	i, err = s.BeginImport(ctx, ImportConfig{Lease: lease, RunID: "run", Full: true})
 	note("begin", err)
 	if err == nil {
 		note("stage", second(i.Stage(ctx, Batch{Objects: []identity.Object{{Anchor: "a"}, {Anchor: "b"}}, Gone: []string{"c"},

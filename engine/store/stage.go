@@ -33,8 +33,10 @@ type page struct {
 	jsonEnds   []int
 	// inserts and updates are rows to write, in the order of their keys.
 	inserts, updates []change
-	absent           []int64
+	absent           []vanished
 	rejected         []connector.Rejection
+	// told is what the audit chain is told of the page.
+	told []byte
 }
 
 // entry is one anchor of a page and what is stored of it.
@@ -45,6 +47,14 @@ type entry struct {
 	id       int64 // 0 when nothing is stored
 	present  bool
 	sameHash bool
+	was      stored
+}
+
+// stored is what the database has of an object that changes.
+type stored struct {
+	// previous is the record of the audit chain that tells of it last.
+	previous               int64
+	objectType, attributes string
 }
 
 // change is an object to write; id is 0 for a new one.
@@ -53,6 +63,15 @@ type change struct {
 	object     *identity.Object
 	hash       *identity.Hash
 	attributes string
+	returned   bool
+	was        stored
+}
+
+// vanished is an object to mark as absent.
+type vanished struct {
+	id     int64
+	anchor string
+	was    stored
 }
 
 // Stage takes a page: it writes what is new or different, marks what is gone, and
@@ -77,9 +96,6 @@ func (i *Import) Stage(ctx context.Context, b Batch) (Counts, error) {
 		}
 		counts = p.decide()
 		if err := i.write(ctx, tx); err != nil {
-			return err
-		}
-		if err := i.setAbsent(ctx, tx, p.absent); err != nil {
 			return err
 		}
 		if logged, err = i.logRejected(ctx, tx); err != nil {
@@ -202,7 +218,7 @@ func (p *page) decide() (c Counts) {
 		switch {
 		case e.gone:
 			if e.id != 0 && e.present {
-				p.absent = append(p.absent, e.id)
+				p.absent = append(p.absent, vanished{e.id, p.anchors[n], e.was})
 				c.Absent++
 			}
 		case e.object == nil: // rejected, and met all the same
@@ -212,7 +228,7 @@ func (p *page) decide() (c Counts) {
 		case e.present && e.sameHash:
 			c.Unchanged++
 		default:
-			p.updates = append(p.updates, change{id: e.id, object: e.object, hash: &e.hash})
+			p.updates = append(p.updates, change{id: e.id, object: e.object, hash: &e.hash, returned: !e.present, was: e.was})
 			if e.present {
 				c.Updated++
 			} else {
@@ -221,7 +237,7 @@ func (p *page) decide() (c Counts) {
 		}
 	}
 	slices.SortFunc(p.updates, func(x, y change) int { return cmp.Compare(x.id, y.id) })
-	slices.Sort(p.absent)
+	slices.SortFunc(p.absent, func(x, y vanished) int { return cmp.Compare(x.id, y.id) })
 	p.encode()
 	return c
 }
@@ -256,15 +272,26 @@ func (i *Import) lookUp(ctx context.Context, tx *sql.Tx) error {
 	}
 	var at, id int64
 	var present bool
-	var hash sql.RawBytes
+	var hash, objectType, attributes sql.RawBytes
+	var previous int64
+	into := []any{&at, &id, &present, &hash}
+	// Most objects of a delta have changed, and most of a full import have not; of
+	// those it is read later when they have.
+	delta := i.seen == nil
+	if delta {
+		into = append(into, &previous, &objectType, &attributes)
+	}
 	return i.store.query(ctx, tx, "look up objects", func(rows *sql.Rows) error {
-		if err := rows.Scan(&at, &id, &present, &hash); err != nil {
+		if err := rows.Scan(into...); err != nil {
 			return err
 		}
 		e := &p.entries[at]
 		e.id, e.present, e.sameHash = id, present, string(hash) == string(e.hash[:])
+		if delta && !(e.present && e.sameHash) {
+			e.was = stored{previous, string(objectType), string(attributes)}
+		}
 		return nil
-	}, i.store.lookUpSQL(), i.cfg.Lease.ConnectorID, string(p.anchorList))
+	}, i.store.lookUpSQL(delta), i.cfg.Lease.ConnectorID, string(p.anchorList))
 }
 
 // remember notes which old objects a full import has met, once the page is safe.

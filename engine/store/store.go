@@ -7,6 +7,8 @@
 //   - One holder at a time works on a connector ([Lease]), and who lost the lease
 //     can no longer commit: every transaction of an import checks it.
 //   - Only a complete full import makes an object absent ([Import.Complete]).
+//   - What a run does to objects stands in the connector's audit chain, written by
+//     the same transaction ([Store.ObjectHistory] reads it).
 //
 // When to run, what to read and how to react is for packages schedule, run and
 // connector; secrets are never here. Start reading at [Open], then [Import].
@@ -23,6 +25,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
 
@@ -49,6 +52,8 @@ type Store struct {
 	db   *productdb.DB
 	cfg  Config
 	fast *sqliteStatements // nil on SQL Server
+	// audit has the chains into which transactions write what they do to objects.
+	audit *audit.Log
 }
 
 // Open opens the database and brings its tables up to date. A database of a
@@ -71,6 +76,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err == nil {
 		err = db.Migrate(ctx, files, versionTable)
+	}
+	if err == nil {
+		s.audit, err = audit.Open(ctx, db, cfg.Now)
 	}
 	if err == nil {
 		err = s.prepare(ctx)
