@@ -124,6 +124,7 @@ func otherSections(a, b *appsettings.Settings) (names []string) {
 		a, b any
 	}{
 		{"Engine", a.Engine, b.Engine}, {"AdminApi", a.AdminAPI, b.AdminAPI}, {"Logging", a.Logging, b.Logging},
+		{"Authentication", a.Authentication, b.Authentication},
 	} {
 		if !reflect.DeepEqual(s.a, s.b) {
 			names = append(names, s.name)
