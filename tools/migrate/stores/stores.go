@@ -38,7 +38,9 @@ type Selection struct {
 }
 
 // Of returns the selection of a side that the ledger knows.
-func Of(s ledger.Side) Selection { return Selection{Provider: s.Provider, Config: s.Config, Store: s.Store} }
+func Of(s ledger.Side) Selection {
+	return Selection{Provider: s.Provider, Config: s.Config, Store: s.Store}
+}
 
 // Store is one open side. It is safe for concurrent use.
 type Store struct {

@@ -1,0 +1,152 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
+)
+
+func (t *tool) status() *cli.Command {
+	return &cli.Command{
+		Name: "status", Usage: "show how far the migration is, what is in the way, and what to type next", ArgsUsage: " ",
+		Description: "Reads the ledger only, so that it can be asked while another command works.\n\n" +
+			"   identitymesh-migrate status\n" +
+			"   identitymesh-migrate status --output json --blocked 10000",
+		Flags: []cli.Flag{&cli.IntFlag{Name: flagBlocked, Usage: "show at most `N` refs that need an operator", Value: 20}},
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			if c.Int(flagBlocked) < 0 {
+				return errors.New("--blocked must not be negative")
+			}
+			return t.within(c, needs{}, func(ctx context.Context, s *session) error {
+				report, err := s.report(ctx, c.Int(flagBlocked))
+				if err != nil {
+					return err
+				}
+				if t.json {
+					return t.printJSON(report)
+				}
+				return t.print(report.text())
+			})
+		},
+	}
+}
+
+const flagBlocked = "blocked"
+
+// report is the JSON form of a status.
+type report struct {
+	ledger.Migration
+	Ledger string `json:"ledger"`
+	// Counts of refs by state; states without any are absent.
+	Counts map[ledger.State]int `json:"counts"`
+	// Blocked are the first refs that need an operator, of NeedOperator.
+	Blocked      []ledger.Entry `json:"blocked"`
+	NeedOperator int            `json:"needOperator"`
+	// Interrupted refs have a step of which nobody knows how it ended; a run finds out.
+	Interrupted int `json:"interrupted"`
+	// Unnamed is how many entries of the source have no known ref.
+	Unnamed int `json:"unnamed"`
+	// Next is what to type.
+	Next string `json:"next"`
+}
+
+func (s *session) report(ctx context.Context, limit int) (report, error) {
+	r := report{Migration: s.migration, Ledger: s.ledger.Path(), Blocked: []ledger.Entry{}}
+	var err error
+	if r.Counts, err = s.ledger.Counts(ctx); err != nil {
+		return r, err
+	}
+	r.NeedOperator = r.Counts[ledger.Blocked]
+	if limit > 0 && r.NeedOperator > 0 {
+		if r.Blocked, err = s.ledger.Page(ctx, []ledger.State{ledger.Blocked}, "", limit); err != nil {
+			return r, err
+		}
+	}
+	open, err := s.ledger.Interrupted(ctx)
+	if err != nil {
+		return r, err
+	}
+	r.Interrupted = len(open)
+	if _, r.Unnamed, err = s.ledger.Unnamed(ctx, 0); err != nil {
+		return r, err
+	}
+	r.Next = next(r.Counts, !r.Planned.IsZero(), r.Interrupted > 0)
+	return r, nil
+}
+
+// next is what to type when refs are in those states.
+func next(counts map[ledger.State]int, planned, interrupted bool) string {
+	const program = "identitymesh-migrate "
+	switch {
+	case interrupted:
+		return program + "run"
+	case !planned:
+		return program + "plan"
+	case counts[ledger.Planned]+counts[ledger.Copied]+counts[ledger.Drifted] > 0:
+		return program + "run"
+	case counts[ledger.Verified] > 0 && counts[ledger.Blocked] > 0:
+		return "see to the blocked refs, then " + program + "plan and run again; or " + program + "switch without them"
+	case counts[ledger.Verified] > 0:
+		return program + "switch"
+	case counts[ledger.Switched] > 0:
+		return program + "soak"
+	case counts[ledger.Soaking] > 0:
+		return program + "soak, then " + program + "purge"
+	case counts[ledger.Blocked] > 0:
+		return "see to the blocked refs, then " + program + "plan"
+	}
+	return program + "report"
+}
+
+func (r report) text() string {
+	text := fmt.Sprintf("migration %s, begun %s by %s\nfrom %s\nto   %s\n", r.ID, r.Created.Format(timeForm), r.Who, named(r.From), named(r.To))
+	rows := [][]string{{"STATE", "REFS"}}
+	for _, state := range ledger.States() {
+		if n := r.Counts[state]; n > 0 {
+			rows = append(rows, []string{string(state), fmt.Sprint(n)})
+		}
+	}
+	if n := r.Counts[""]; n > 0 {
+		rows = append(rows, []string{"not judged yet", fmt.Sprint(n)})
+	}
+	text += table(rows)
+	for _, e := range r.Blocked {
+		text += blockedText(e)
+	}
+	if more := r.NeedOperator - len(r.Blocked); more > 0 {
+		text += fmt.Sprintf("and %d more that are blocked; --%s shows them\n", more, flagBlocked)
+	}
+	if r.Interrupted > 0 {
+		text += fmt.Sprintf("interrupted in the middle of a step: %d; run finds out how it ended\n", r.Interrupted)
+	}
+	if r.Unnamed > 0 {
+		text += fmt.Sprintf("entries of the source whose ref is not known: %d; plan names them\n", r.Unnamed)
+	}
+	return text + "next: " + r.Next + "\n"
+}
+
+const timeForm = "2006-01-02 15:04:05Z"
+
+func named(s ledger.Side) string {
+	text := s.Provider + " (" + s.Store + ")"
+	if s.Config != "" {
+		text += " of " + s.Config
+	}
+	return text
+}
+
+// blockedText is a ref that needs an operator, with why and what to do.
+func blockedText(e ledger.Entry) string {
+	text := table([][]string{{string(e.State) + ": " + string(e.Ref)}, {"  " + e.Reason}})
+	if e.Next != "" {
+		text += table([][]string{{"  next: " + e.Next}})
+	}
+	return text
+}
