@@ -2,7 +2,9 @@ package audit
 
 import (
 	"database/sql/driver"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +51,8 @@ func TestEveryStatementForSQLServerIsWellFormed(t *testing.T) {
 		t.Error(problem)
 	}
 	for _, st := range sent {
-		if strings.Contains(st.Text, "SUBSTRING") && st.Args[3] != int64(3) && st.Args[3] != 3 {
+		at := slices.IndexFunc(st.Args, func(v driver.Value) bool { return v == "t\U0001F511" })
+		if strings.Contains(st.Text, "SUBSTRING") && fmt.Sprint(st.Args[at-1]) != "3" {
 			t.Errorf("a key beyond the first plane counts two: %v", st.Args)
 		}
 	}
