@@ -12,7 +12,7 @@ import (
 // Entry is what the ledger knows of a ref.
 type Entry struct {
 	Ref secret.Ref `json:"ref"`
-	// Name in the source.
+	// Name in every store; see package naming.
 	Name    string  `json:"name"`
 	State   State   `json:"state"`
 	Verdict Verdict `json:"verdict"`
@@ -21,6 +21,9 @@ type Entry struct {
 	// SourceVersion and TargetVersion were seen by the last step.
 	SourceVersion secret.Version `json:"sourceVersion,omitempty"`
 	TargetVersion secret.Version `json:"targetVersion,omitempty"`
+	// Written is the version that the last copy made in the target: while the target is at
+	// it, nobody else has set the secret there. Empty before the first copy.
+	Written secret.Version `json:"written,omitempty"`
 	// Reason why it is where it is, and what to do Next; empty when all is well.
 	Reason string `json:"reason,omitempty"`
 	Next   string `json:"next,omitempty"`
@@ -33,7 +36,7 @@ type Entry struct {
 	Open int64 `json:"open,omitempty"`
 }
 
-const entryColumns = "ref, name, state, verdict, used, source_version, target_version, reason, next, reads, last_read, changed, open"
+const entryColumns = "ref, name, state, verdict, used, source_version, target_version, written, reason, next, reads, last_read, changed, open"
 
 // entryPage is how many entries are read at a time.
 const entryPage = 500
@@ -109,7 +112,7 @@ func (l *Ledger) entries(ctx context.Context, where string, args ...any) (page [
 	for rows.Next() {
 		var e Entry
 		var lastRead, changed productdb.Time
-		if err := rows.Scan(&e.Ref, &e.Name, &e.State, &e.Verdict, &e.Used, &e.SourceVersion, &e.TargetVersion, &e.Reason, &e.Next,
+		if err := rows.Scan(&e.Ref, &e.Name, &e.State, &e.Verdict, &e.Used, &e.SourceVersion, &e.TargetVersion, &e.Written, &e.Reason, &e.Next,
 			&e.Reads, &lastRead, &changed, &e.Open); err != nil {
 			return nil, fmt.Errorf("read the ledger %s: %w", l.path, err)
 		}

@@ -29,7 +29,7 @@ func planned(t *testing.T, l *ledger.Ledger, refs ...secret.Ref) {
 	t.Helper()
 	var items []ledger.Item
 	for _, ref := range refs {
-		items = append(items, ledger.Item{Ref: ref, Name: "n-" + string(ref), Version: "s1"})
+		items = append(items, ledger.Item{Ref: ref, Name: "n-" + string(ref)})
 	}
 	plan, err := l.BeginPlan(t.Context())
 	if err != nil {
@@ -143,7 +143,7 @@ func TestAnIntentWithoutOutcomeIsFoundByTheNextProcess(t *testing.T) {
 func TestTheTableOfTransitionsIsClosed(t *testing.T) {
 	allowed := map[ledger.Step]string{
 		ledger.Plan: "new planned blocked rolled back", ledger.Copy: "planned drifted", ledger.Verify: "copied verified switched soaking",
-		ledger.Drift: "copied verified drifted", ledger.Block: "planned copied verified drifted blocked", ledger.Switch: "verified switched",
+		ledger.Drift: "copied verified drifted", ledger.Block: "new planned copied verified drifted blocked rolled back", ledger.Switch: "verified switched",
 		ledger.Soak: "switched soaking", ledger.Rollback: "planned copied verified drifted blocked switched soaking rolled back",
 		ledger.Purge: "soaking purged", ledger.Note: "",
 	}

@@ -44,10 +44,8 @@ func (l *Ledger) BeginPlan(ctx context.Context) (*Planning, error) {
 // Item is a ref that a plan found.
 type Item struct {
 	Ref secret.Ref
-	// Name in the source.
+	// Name in every store; see package naming.
 	Name string
-	// Version in the source; empty for one that is not there.
-	Version secret.Version
 	// Used is true when a connector needs it. Once said, it holds for this plan.
 	Used bool
 }
@@ -60,13 +58,12 @@ func (p *Planning) Seen(ctx context.Context, items []Item) error {
 			if i.Used {
 				used = 1
 			}
-			err := b.exec(`INSERT INTO refs (ref, name, state, verdict, generation, used, source_version, target_version, reason, next, reads, changed, open)
-				VALUES (?, ?, '', '', ?, ?, ?, '', '', '', 0, ?, 0)
+			err := b.exec(`INSERT INTO refs (ref, name, state, verdict, generation, used, source_version, target_version, written, reason, next, reads, changed, open)
+				VALUES (?, ?, '', '', ?, ?, '', '', '', '', '', 0, ?, 0)
 				ON CONFLICT (ref) DO UPDATE SET
 					used = CASE WHEN generation = excluded.generation THEN MAX(used, excluded.used) ELSE excluded.used END,
-					name = CASE WHEN excluded.source_version = '' THEN name ELSE excluded.name END,
 					generation = excluded.generation`,
-				string(i.Ref), i.Name, p.generation, used, string(i.Version), b.at)
+				string(i.Ref), i.Name, p.generation, used, b.at)
 			if err != nil {
 				return err
 			}
@@ -112,7 +109,17 @@ func (p *Planning) InTarget(ctx context.Context, name string) (m secret.Metadata
 	return m, true, nil
 }
 
-// Judge records the verdict about a ref that [Next] allows to be planned.
+// Others returns another ref that has the same name as ref, empty when there is none.
+func (p *Planning) Others(ctx context.Context, ref secret.Ref, name string) (other secret.Ref, err error) {
+	err = p.ledger.db.Read.QueryRowContext(ctx, "SELECT ref FROM refs WHERE name = ? AND ref <> ? AND generation = ? LIMIT 1", name, string(ref), p.generation).Scan(&other)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("read the ledger %s: %w", p.ledger.path, err)
+	}
+	return other, nil
+}
+
+// Judge records the verdict about a ref that was not copied yet. It is planned, or
+// blocked when no run could take it over.
 func (p *Planning) Judge(ctx context.Context, ref secret.Ref, v Verdict, c Change) error {
 	return p.ledger.submit(ctx, func(b *batch) error {
 		from, open, err := b.state(ref)
@@ -126,7 +133,11 @@ func (p *Planning) Judge(ctx context.Context, ref secret.Ref, v Verdict, c Chang
 		if !ok {
 			return &TransitionError{ref, from, Plan}
 		}
-		e := Event{Phase: PhaseOutcome, Step: Plan, Ref: ref, From: from, To: to, SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion,
+		step := Plan
+		if !v.Runnable() {
+			step, to = Block, Blocked
+		}
+		e := Event{Phase: PhaseOutcome, Step: step, Ref: ref, From: from, To: to, SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion,
 			Outcome: fault.OK.String(), Reason: string(v)}
 		if c.Reason != "" {
 			e.Reason += ": " + c.Reason
@@ -145,7 +156,7 @@ func (p *Planning) Judge(ctx context.Context, ref secret.Ref, v Verdict, c Chang
 // copy leave the ledger; its events keep them.
 func (p *Planning) End(ctx context.Context) error {
 	return p.ledger.submit(ctx, func(b *batch) error {
-		if err := b.exec("DELETE FROM refs WHERE generation < ? AND open = 0 AND state IN ('', 'planned', 'blocked', 'rolled back') AND target_version = ''", p.generation); err != nil {
+		if err := b.exec("DELETE FROM refs WHERE generation < ? AND open = 0 AND state IN ('', 'planned', 'blocked', 'rolled back') AND written = ''", p.generation); err != nil {
 			return err
 		}
 		if err := b.exec("DELETE FROM target_entries"); err != nil {

@@ -184,7 +184,9 @@ func (b *batch) move(e Event, c Change) error {
 	return b.exec(`UPDATE refs SET state = ?, open = 0, changed = ?, reason = ?, next = ?, reads = reads + ?,
 		last_read = COALESCE(?, last_read),
 		source_version = CASE WHEN ? = '' THEN source_version ELSE ? END,
-		target_version = CASE WHEN ? = '' THEN target_version ELSE ? END WHERE ref = ?`,
+		target_version = CASE WHEN ? = '' THEN target_version ELSE ? END,
+		written = CASE WHEN ? THEN ? ELSE written END WHERE ref = ?`,
 		string(e.To), b.at, c.Reason, c.Next, c.Reads, productdb.SQLite.Time(c.LastRead),
-		string(c.SourceVersion), string(c.SourceVersion), string(c.TargetVersion), string(c.TargetVersion), string(e.Ref))
+		string(c.SourceVersion), string(c.SourceVersion), string(c.TargetVersion), string(c.TargetVersion),
+		e.Step == Copy && e.To == Copied, string(c.TargetVersion), string(e.Ref))
 }

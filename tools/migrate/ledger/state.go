@@ -82,7 +82,7 @@ func transitions() []transition {
 		{Verify, []State{Switched}, Switched},
 		{Verify, []State{Soaking}, Soaking},
 		{Drift, []State{Copied, Verified, Drifted}, Drifted},
-		{Block, []State{Planned, Copied, Verified, Drifted, Blocked}, Blocked},
+		{Block, []State{"", Planned, Copied, Verified, Drifted, Blocked, RolledBack}, Blocked},
 		{Switch, []State{Verified, Switched}, Switched},
 		{Soak, []State{Switched, Soaking}, Soaking},
 		{Rollback, []State{Planned, Copied, Verified, Drifted, Blocked, Switched, Soaking, RolledBack}, RolledBack},

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
 	"github.com/identitymesh/identitymesh/sdk/boot"
@@ -23,7 +24,9 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/provider"
+	"github.com/identitymesh/identitymesh/sdk/secret"
 	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
+	"github.com/identitymesh/identitymesh/tools/migrate/pace"
 )
 
 // Selection says which store.
@@ -42,14 +45,38 @@ func Of(s ledger.Side) Selection {
 	return Selection{Provider: s.Provider, Config: s.Config, Store: s.Store}
 }
 
+// Caller is a store's plugin as a migration calls it.
+type Caller interface {
+	facade.ValueReader
+	// Describe returns what may be shown of a secret.
+	Describe(ctx context.Context, ref secret.Ref) (secret.Metadata, error)
+	// List returns a page of the store's secrets.
+	List(ctx context.Context, req provider.ListRequest) (secret.Page, error)
+	Changer
+}
+
+// Changer changes a store.
+type Changer interface {
+	// Set stores a value, which the caller wipes afterwards.
+	Set(ctx context.Context, req provider.SetRequest) (secret.Metadata, error)
+	// Delete removes a secret.
+	Delete(ctx context.Context, ref secret.Ref) error
+	// Close stops the plugin.
+	Close() error
+}
+
 // Store is one open side. It is safe for concurrent use.
 type Store struct {
-	*host.Carrier
+	Caller
 	// Side is how the ledger calls it.
 	Side ledger.Side
 	// Info is what its plugin says of itself, Check what works right now.
 	Info  facade.Info
 	Check provider.CheckReport
+	// Pacer keeps calls that set below what the store takes.
+	Pacer *pace.Pacer
+	// Sleep waits between two tries; nil for the system's clock.
+	Sleep func(context.Context, time.Duration) error
 
 	config []byte
 }
@@ -164,9 +191,10 @@ func open(ctx context.Context, program *boot.Program, choice catalog.Choice, s S
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, fault.SourceHost, "start the secret provider "+choice.Provider, err)
 	}
-	store := &Store{Carrier: carrier, Side: ledger.Side{Provider: choice.Provider, Config: s.Config}, config: choice.Plugin.Config.Reveal()}
+	store := &Store{Caller: carrier, Side: ledger.Side{Provider: choice.Provider, Config: s.Config}, config: choice.Plugin.Config.Reveal()}
 	if store.Info, err = carrier.Info(ctx); err == nil {
-		err = store.check(ctx)
+		store.Pacer = pace.New(pace.Config{PerSecond: store.Info.Limits.CallsPerSecond})
+		err = store.check(ctx, carrier)
 	}
 	if err == nil && s.Store != "" && s.Store != store.Side.Store {
 		err = &OtherStoreError{store.Side, s.Store}
@@ -178,8 +206,8 @@ func open(ctx context.Context, program *boot.Program, choice catalog.Choice, s S
 }
 
 // check asks what works, and for the store's own name. A provider need not know.
-func (s *Store) check(ctx context.Context) error {
-	report, err := s.Carrier.Check(ctx)
+func (s *Store) check(ctx context.Context, carrier *host.Carrier) error {
+	report, err := carrier.Check(ctx)
 	if err != nil && !fault.Is(err, fault.Unsupported) {
 		return fmt.Errorf("check the store of %s: %w", s.Side.Provider, err)
 	}

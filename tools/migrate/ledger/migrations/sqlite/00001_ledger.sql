@@ -17,13 +17,14 @@ CREATE TABLE migration (
 
 CREATE TABLE refs (
     ref            TEXT PRIMARY KEY,
-    name           TEXT NOT NULL, -- in the source
+    name           TEXT NOT NULL, -- in every store; see sdk/naming
     state          TEXT NOT NULL,
     verdict        TEXT NOT NULL, -- of the last plan
     generation     INTEGER NOT NULL, -- which plan saw it last
     used           INTEGER NOT NULL, -- 1 when a connector needs it
     source_version TEXT NOT NULL,
     target_version TEXT NOT NULL,
+    written        TEXT NOT NULL, -- the version that the last copy made in the target
     reason         TEXT NOT NULL,
     next           TEXT NOT NULL,
     reads          INTEGER NOT NULL,
@@ -32,6 +33,7 @@ CREATE TABLE refs (
     open           INTEGER NOT NULL  -- the intent that has no outcome yet; 0 for none
 );
 CREATE INDEX refs_state ON refs (state, ref);
+CREATE INDEX refs_name ON refs (name);
 CREATE INDEX refs_open ON refs (ref) WHERE open <> 0;
 
 -- What was done, as a chain: each row holds the hash of the one before.

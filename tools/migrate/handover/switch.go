@@ -1,0 +1,191 @@
+package handover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/diag"
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/tools/migrate/carry"
+	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
+)
+
+// SwitchOptions of [Handover.Switch].
+type SwitchOptions struct {
+	// AllowBlocked are refs that may stay behind.
+	AllowBlocked []secret.Ref
+	// Verify compares all copies once more, and notes in the ledger what differs.
+	Verify func(context.Context) error
+}
+
+// Switch puts the target into force. Whatever keeps it from that is one
+// [*diag.InvalidError] with all reasons, and nothing was changed. Once the settings
+// were written, errors are a [*PartError], and later a [*LeftError]; the same call
+// again goes on, and [Handover.Rollback] goes back.
+func (h *Handover) Switch(ctx context.Context, o SwitchOptions) (*Outcome, error) {
+	out := &Outcome{}
+	inForce, err := Time(ctx, h.Ledger, NoteInForce)
+	if err != nil {
+		return out, err
+	}
+	if inForce.IsZero() {
+		if err := h.ready(ctx, o.AllowBlocked); err != nil {
+			return out, err
+		}
+		h.Say("comparing all copies once more")
+		if err := o.Verify(ctx); err != nil {
+			return out, err
+		}
+		if err := h.ready(ctx, o.AllowBlocked); err != nil {
+			return out, err
+		}
+	}
+	at, err := h.began(ctx, NoteSwitchBegan)
+	if err != nil {
+		return out, err
+	}
+	whole, err := h.Ledger.Begin(ctx, "", ledger.Switch, ledger.Change{Reason: h.Target.Provider})
+	if err != nil {
+		return out, err
+	}
+	err = h.toTarget(ctx, at, inForce, out)
+	if err != nil {
+		return out, errors.Join(err, h.Ledger.Fail(ctx, whole, err, ledger.Change{}))
+	}
+	return out, h.Ledger.End(ctx, whole, ledger.Change{})
+}
+
+func (h *Handover) toTarget(ctx context.Context, at, inForce time.Time, out *Outcome) error {
+	if err := h.force(ctx, h.Target, at, out); err != nil {
+		return err
+	}
+	if inForce.IsZero() {
+		if err := h.Ledger.SetNote(ctx, NoteInForce, h.Now().UTC().Format(time.RFC3339Nano)); err != nil {
+			return err
+		}
+	}
+	h.Say("looking once more for secrets that were set in " + h.Source.Provider + " meanwhile")
+	return h.each(ctx, []ledger.State{ledger.Verified, ledger.Switched}, func(e ledger.Entry) error { return h.forward(ctx, e, out) })
+}
+
+// forward takes what was set in the source after the last look to the target, which
+// is in force by now.
+func (h *Handover) forward(ctx context.Context, e ledger.Entry, out *Outcome) error {
+	step, err := begin(ctx, h.Ledger, e, ledger.Switch)
+	if err != nil {
+		return err
+	}
+	now := ledger.Change{}
+	failed := func(err error) error { return errors.Join(err, h.Ledger.Fail(ctx, step, err, ledger.Change{})) }
+	source, err := h.Source.Describe(ctx, e.Ref)
+	switch {
+	case fault.Is(err, fault.NotFound, fault.Deleted):
+		now.Reason = "it was deleted in " + h.Source.Provider + " after it was copied; the copy stays"
+		out.notice(e.Ref, "%s", now.Reason)
+	case err != nil:
+		return failed(err)
+	case source.Version != e.SourceVersion || e.Open != 0:
+		moved, err := carry.Over(ctx, h.Source.End, h.Target.End, e.Ref, e.TargetVersion)
+		var both *carry.ConflictError
+		switch {
+		case errors.As(err, &both):
+			now.Reason = "it was set in both stores; the value in " + h.Target.Provider + ", which is in force, stays"
+			now.Next = "see which of the two is right; secretscli set puts it into force"
+			out.notice(e.Ref, "%s: %s", now.Reason, now.Next)
+		case err != nil:
+			return failed(err)
+		default:
+			now.SourceVersion, now.TargetVersion = moved.From, moved.To
+			if moved.Changed {
+				out.carried(e.Ref)
+			}
+		}
+	}
+	out.mu.Lock()
+	out.Refs++
+	out.mu.Unlock()
+	return h.Ledger.End(ctx, step, now)
+}
+
+// maxReasons bounds what is told of refs that are in the way.
+const maxReasons = 20
+
+// ready returns everything that is in the way of a switch.
+func (h *Handover) ready(ctx context.Context, allowed []secret.Ref) error {
+	var problems diag.List
+	add := func(format string, args ...any) { problems.Errorf("", format, args...) }
+	if err := h.Settings.Check(); err != nil {
+		add("%v", err)
+	}
+	uses, err := h.Uses(ctx)
+	if err != nil {
+		return err
+	}
+	more, refs := 0, 0
+	err = h.Ledger.Entries(ctx, nil, func(e ledger.Entry) error {
+		refs++
+		why := ""
+		switch e.State {
+		case ledger.Verified, ledger.Switched, ledger.Soaking:
+			delete(uses, e.Ref)
+		case ledger.Blocked:
+			if !slices.Contains(allowed, e.Ref) {
+				why = fmt.Sprintf("is blocked (%s): see to it, or say --allow-blocked %s to leave it behind", e.Reason, e.Ref)
+			}
+			if e.Verdict == ledger.Unreadable {
+				delete(uses, e.Ref) // no run can read it today either
+			}
+		case ledger.RolledBack:
+			why = "was rolled back: plan and run again"
+		case ledger.Purged:
+			delete(uses, e.Ref)
+		default:
+			why = fmt.Sprintf("is %s and not verified: run \"identitymesh-migrate run\"", e.State)
+		}
+		if e.Open != 0 {
+			begun, err := h.Ledger.Event(ctx, e.Open)
+			if err != nil {
+				return err
+			}
+			if begun.Step != ledger.Switch {
+				why = fmt.Sprintf("was interrupted in %s: repeat that command", begun.Step)
+			}
+		}
+		if why == "" {
+			return nil
+		}
+		if len(problems) < maxReasons {
+			add("%s %s", e.Ref, why)
+		} else {
+			more++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if refs == 0 {
+		add("nothing was planned: run \"identitymesh-migrate plan\"")
+	}
+	for ref, connectors := range uses {
+		m, err := h.Target.Describe(ctx, ref)
+		switch {
+		case err == nil && !m.Disabled:
+		case err == nil:
+			add("%s, which %s uses, is disabled in %s", ref, strings.Join(connectors, ", "), h.Target.Provider)
+		case fault.Is(err, fault.NotFound, fault.Deleted):
+			add("%s, which %s uses, is missing in %s: set it, then plan and run again", ref, strings.Join(connectors, ", "), h.Target.Provider)
+		default:
+			return err
+		}
+	}
+	if more > 0 {
+		add("and %d more refs; \"identitymesh-migrate status\" counts them", more)
+	}
+	return problems.Err()
+}
