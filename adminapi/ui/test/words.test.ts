@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { choices, spelled, withKey } from "../src/connectors/schema";
+import { reasonOf } from "../src/api/reasons";
 import { ago, duration } from "../src/parts/words";
 import { fileAsBase64 } from "../src/secrets/value";
 
@@ -44,4 +46,14 @@ test("what is emptied is taken out, false and zero are kept", () => {
 
 test("groups of which one is to be set", () => {
   expect(choices({ allOf: [{ oneOf: [{ required: ["a"] }, { required: ["b"] }] }] })).toEqual([["a", "b"]]);
+});
+
+test("every reason of the contract and of runs is explained", () => {
+  const spec = readFileSync("../../docs/spec/errors.md", "utf8");
+  const table = spec.slice(spec.indexOf("## Reasons"), spec.indexOf("### reason-travels"));
+  const reasons = [...table.matchAll(/^\| ([A-Z_]{2,}) \|/gm)].map((m) => m[1]);
+  const source = readFileSync("../../engine/run/outcome.go", "utf8");
+  reasons.push(...[...source.matchAll(/Reason\w+ = "([A-Z_]+)"/g)].map((m) => m[1]));
+  expect(reasons.length).toBeGreaterThan(24);
+  for (const code of reasons) expect(reasonOf(code), code).toEqual({ what: expect.stringMatching(/./), why: expect.stringMatching(/./), todo: expect.stringMatching(/./) });
 });

@@ -1,3 +1,4 @@
+import { reasonOf } from "./reasons";
 import type { components } from "./schema";
 
 export type Problem = components["schemas"]["Problem"];
@@ -67,33 +68,9 @@ const advice: Record<string, string> = {
   "run-not-queued": "It has started or ended meanwhile; load it again.",
 };
 
-const reasonAdvice: Record<string, string> = {
-  NOT_FOUND: "Set the secret on the page Secrets, or correct the ref where it is used.",
-  DELETED: "Recover it in the secret store, or set it anew after it has been purged there.",
-  DISABLED: "Enable the secret in its store.",
-  EXPIRED: "Set a new value; the old one is past its expiry.",
-  NOT_YET_VALID: "Wait until the secret becomes valid, or change that in its store.",
-  ACCESS_DENIED: "Give the identity that this service uses the missing right on the secret store.",
-  AUTH_FAILED: "Check the identity that this service signs in with at the secret store.",
-  UNDECRYPTABLE: "It was sealed on another host or with another key: set the secret again on this host.",
-  CORRUPT: "Set the secret again.",
-  CONFIG_INVALID: "Correct the configuration of the secret provider, then reload it.",
-  THROTTLED: "The secret store asks for fewer requests; wait, then try again.",
-  UNAVAILABLE: "Check that the secret store is up and reachable from this host.",
-  TIMEOUT: "Look at the secret's version before you try again: the write may have happened.",
-  VERSION_CONFLICT: "Somebody else changed it; load it again and decide anew.",
-  TOO_LARGE: "The store takes no value of that size.",
-  INVALID_REF: "A ref begins with secret:// and names the secret, as in secret://ad/svc/password.",
-};
-
 /** What to do next. Empty when the problem's own words already say so. */
 export function nextStep(e: ProblemError): string {
   const wait = e.problem.retryAfterSeconds ? ` Wait ${e.problem.retryAfterSeconds} s before the next try.` : "";
-  const text = (e.problem.reason && reasonAdvice[e.problem.reason]) || advice[e.code] || "";
+  const text = reasonOf(e.problem.reason)?.todo || advice[e.code] || "";
   return (text + wait).trim();
-}
-
-/** What a reason of a failed run means for an operator; empty for an unknown one. */
-export function reasonStep(reason: string | undefined): string {
-  return (reason && reasonAdvice[reason]) || "";
 }

@@ -7,7 +7,7 @@ import { sizes, type ViewControl } from "./view";
  * Steps between pages. The buttons stay where they are and keep the focus also
  * when there is nowhere to go, so that a page can be left through by keyboard.
  */
-export function Pager({ what, view, page }: { what: string; view: ViewControl; page: ServerPage<unknown> }) {
+export function Pager({ what, view, page }: { what: string; view: Pick<ViewControl, "trail" | "size" | "change" | "next" | "previous">; page: ServerPage<unknown> }) {
   const next = page.next;
   const number = view.trail.length + 1;
   const first = (number - 1) * view.size + 1;

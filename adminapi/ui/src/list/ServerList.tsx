@@ -10,10 +10,10 @@ import { SearchField } from "./SearchField";
 import type { ServerPage } from "./useServerList";
 import type { ViewControl } from "./view";
 
-interface Props<T> {
+interface Props<T, F extends string> {
   /** What the rows are, in the plural and in lower case: "connectors". */
   what: string;
-  view: ViewControl;
+  view: ViewControl<F>;
   query: UseQueryResult<ServerPage<T>>;
   columns: Column<T>[];
   id: (row: T) => string;
@@ -28,7 +28,7 @@ interface Props<T> {
 }
 
 /** A list of which the server has all rows and this page has one page of them. */
-export function ServerList<T>({ what, view, query, columns, id, search, filters, empty, children }: Props<T>) {
+export function ServerList<T, F extends string>({ what, view, query, columns, id, search, filters, empty, children }: Props<T, F>) {
   const page = query.data;
   const narrowed = view.q !== "" || Object.keys(view.filters).length > 0;
   const label = what.charAt(0).toUpperCase() + what.slice(1);

@@ -18,22 +18,25 @@ export interface ListQuery {
   q?: string;
 }
 
-export function listQuery(view: View): ListQuery {
+type Query<F extends string> = ListQuery & Partial<Record<F, string>>;
+
+function asked<F extends string>(view: View<F>): Query<F> {
   const cursor = view.trail.at(-1);
-  return { limit: view.size, ...(cursor && { cursor }), ...(view.sort && { sort: view.sort }), ...(view.q && { q: view.q }) };
+  return { ...view.filters, limit: view.size, ...(cursor && { cursor }), ...(view.sort && { sort: view.sort }), ...(view.q && { q: view.q }) };
 }
 
 /**
  * Asks for the one page of a list that a view is about. What was shown before
- * stays until it is there, so that nothing jumps.
+ * stays until it is there, so that nothing jumps. refetchInterval is in
+ * milliseconds.
  */
-export function useServerList<P extends ServerPage<unknown>>(
+export function useServerList<F extends string, P extends ServerPage<unknown>>(
   resource: string,
-  view: View,
-  fetchPage: (query: ListQuery & Readonly<Record<string, unknown>>, signal: AbortSignal) => Promise<P>,
+  view: View<F>,
+  fetchPage: (query: Query<F>, signal: AbortSignal) => Promise<P>,
   refetchInterval: number | false = false,
 ): UseQueryResult<P> {
-  const query = { ...view.filters, ...listQuery(view) };
+  const query = asked(view);
   return useQuery({
     queryKey: [resource, "list", query],
     queryFn: ({ signal }) => fetchPage(query, signal),

@@ -1,5 +1,6 @@
 import { Alert, Button, Group, List, Stack, Text } from "@mantine/core";
 import { asProblem, nextStep } from "../api/problem";
+import { Explain } from "./Explain";
 
 interface Props {
   error: unknown;
@@ -38,6 +39,7 @@ export function ProblemAlert({ error, title, onRetry, onClose }: Props) {
             What to do: {step}
           </Text>
         )}
+        <Explain reason={p.reason} words="What does this mean?" />
         {facts.length > 0 && (
           <Text size="xs" className="anywhere">
             {facts.join(" · ")}

@@ -2,7 +2,7 @@ import { Alert, Anchor, Button, Group, List, Stack, Text, Title } from "@mantine
 import { Fragment } from "react";
 import { Link, useParams } from "react-router";
 import { must, type Schemas } from "../api/client";
-import { reasonStep } from "../api/problem";
+import { reasonOf } from "../api/reasons";
 import { alive, useRefresh, useRun, useRunLogs } from "../api/queries";
 import { RunBadge } from "../parts/Badges";
 import { Listing } from "../parts/Listing";
@@ -52,7 +52,7 @@ export function RunPage() {
 
 /** Why a run failed, in the underlying system's words, or what a test found. */
 export function Outcome({ run: r }: { run: Schemas["Run"] }) {
-  const step = reasonStep(r.reason);
+  const step = reasonOf(r.reason)?.todo;
   return (
     <Stack gap="sm" aria-live="polite">
       <Group gap="xs">

@@ -42,7 +42,13 @@ export const groups: PlaceGroup[] = [
     label: "Secrets",
     places: [
       { path: "/secrets", label: "Secrets", needs: "secrets.read", page: page(() => import("../secrets/SecretsPage"), "SecretsPage") },
+      { path: "/migrations", label: "Migrations", needs: "status.read", page: page(() => import("../migrations/MigrationsPage"), "MigrationsPage") },
+      { path: "/migrations/:id", needs: "status.read", page: page(() => import("../migrations/MigrationPage"), "MigrationPage") },
     ],
+  },
+  {
+    label: "Security",
+    places: [{ path: "/audit", label: "Audit", needs: "audit.read", page: page(() => import("../audit/AuditPage"), "AuditPage") }],
   },
 ];
 

@@ -1,0 +1,133 @@
+import { Alert, Progress, Stack, Text, Title } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useParams } from "react-router";
+import { must, type Schemas } from "../api/client";
+import { ChoiceFilter } from "../list/Filters";
+import { Pager } from "../list/Pager";
+import { useOwnView } from "../list/view";
+import { When } from "../parts/Badges";
+import { Explain } from "../parts/Explain";
+import { Listing } from "../parts/Listing";
+import { Loaded } from "../parts/States";
+import { count } from "../parts/words";
+import { useApi } from "../session/session";
+import { Page } from "../shell/Page";
+import { Counts, Step } from "./MigrationsPage";
+import { RefState, stuck } from "./states";
+
+type Details = Schemas["MigrationDetails"];
+
+export function MigrationPage() {
+  const { id = "" } = useParams();
+  const api = useApi();
+  const migration = useQuery({
+    queryKey: ["migrations", "one", id],
+    queryFn: ({ signal }) => must(api.GET("/api/migrations/{id}", { params: { path: { id } }, signal })),
+    refetchInterval: (query) => (query.state.data?.finished ? false : 3_000),
+  });
+  const m = migration.data;
+  return (
+    <Page title={m ? `${m.from} to ${m.to}` : "Migration"}>
+      <Loaded query={migration} what="the migration">
+        {(got) => (
+          <>
+            {got.problem && (
+              <Alert color="red" role="status" title={`The step ${got.step} did not succeed`}>
+                <pre className="said">{got.problem}</pre>
+                <Text size="sm" fw={600} mt="xs">
+                  What to do: mend the cause, then run identitymesh-migrate {got.step} again on {got.machine}; what is done already is not done twice.
+                </Text>
+              </Alert>
+            )}
+            <Facts migration={got} />
+            <Refs migration={got} />
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+/** The states that a secret passes, in their order: how far along each is. */
+const path = ["planned", "copied", "verified", "switched", "soaking", "purged"];
+
+/** How much of the way all secrets together have behind them, in percent. */
+export function progress(counts: Record<string, number>): number {
+  const all = Object.values(counts).reduce((sum, n) => sum + n, 0);
+  const steps = path.reduce((sum, state, i) => sum + i * (counts[state] ?? 0), 0);
+  return all === 0 ? 0 : Math.round((100 * steps) / (all * (path.length - 1)));
+}
+
+function Facts({ migration: m }: { migration: Details }) {
+  const done = m.finished ? 100 : progress(m.counts);
+  return (
+    <Stack gap="sm">
+      <Progress.Root size="lg" aria-label="Progress of the migration">
+        <Progress.Section value={done} aria-label="Way behind it" />
+      </Progress.Root>
+      <dl className="facts">
+        <dt>State</dt>
+        <dd><Step migration={m} /></dd>
+        <dt>Secrets</dt>
+        <dd><Counts counts={m.counts} /></dd>
+        <dt>From</dt>
+        <dd>{m.from}: {m.fromTarget}</dd>
+        <dt>To</dt>
+        <dd>{m.to}: {m.toTarget}</dd>
+        <dt>Begun</dt>
+        <dd><When time={m.started} /> by {m.by}</dd>
+        <dt>Heard of</dt>
+        <dd><When time={m.updated} /></dd>
+        {m.finished && (
+          <>
+            <dt>Finished</dt>
+            <dd><When time={m.finished} /></dd>
+          </>
+        )}
+        <dt>Ledger</dt>
+        <dd><span className="mono">{m.ledger}</span> on {m.machine}</dd>
+      </dl>
+    </Stack>
+  );
+}
+
+/** The refs that the API sent, a page at a time; those that need somebody come first. */
+function Refs({ migration: m }: { migration: Details }) {
+  const view = useOwnView();
+  const [state, setState] = useState("");
+  const states = [...new Set(m.refs.map((r) => r.state))];
+  const all = m.refs.filter((r) => !state || r.state === state).sort((a, b) => Number(stuck.includes(b.state)) - Number(stuck.includes(a.state)));
+  const from = view.trail.length * view.size;
+  const rows = all.slice(from, from + view.size);
+  const total = Object.values(m.counts).reduce((sum, n) => sum + n, 0);
+  const more = from + view.size < all.length;
+  return (
+    <section aria-label="Secrets of the migration">
+      <Title order={2} size="h4" mb="xs">
+        Secrets
+      </Title>
+      <Stack gap="sm">
+        {total > m.refs.length && (
+          <Text size="sm" c="dimmed">
+            {count(m.refs.length)} of {count(total)} are listed here; identitymesh-migrate report lists all.
+          </Text>
+        )}
+        <div>
+          <ChoiceFilter label="State" value={state} onChange={(to) => { setState(to); view.clear(); }} choices={states} />
+        </div>
+        <Listing
+          label="Secrets of the migration"
+          rows={rows}
+          id={(r) => r.ref}
+          columns={[
+            { header: "Ref", cell: (r) => <span className="mono">{r.ref}</span> },
+            { header: "State", cell: (r) => <RefState state={r.state} /> },
+            { header: "Why", cell: (r) => (r.reason || r.message ? <><Explain reason={r.reason} /> {r.message}</> : null) },
+          ]}
+        />
+        <Pager what="secrets" view={view} page={{ items: rows, total: all.length, ...(more && { next: "next" }) }} />
+      </Stack>
+    </section>
+  );
+}

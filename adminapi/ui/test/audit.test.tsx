@@ -1,0 +1,58 @@
+import { within } from "@testing-library/react";
+import { expect, test } from "vitest";
+import { detailOf, sideBySide } from "../src/audit/changes";
+import { enter, json, play } from "./played";
+
+const intent = {
+  seq: 7, time: "2026-01-01T00:00:00Z", phase: "intent", actor: "token administrator", role: "Admin", address: "127.0.0.1", action: "connectors.update", target: "c1",
+  correlation: "r-1", hash: "h7", detail: JSON.stringify({ before: { name: "Old", config: { port: 389, host: "h" } }, wanted: { name: "New", config: { port: 636, host: "h" } } }),
+};
+const outcome = { seq: 8, time: "2026-01-01T00:00:01Z", phase: "outcome", intent: 7, actor: "token administrator", action: "connectors.update", target: "c1", outcome: "OK", hash: "h8",
+  detail: JSON.stringify({ after: { name: "New", config: { port: 636, host: "h" } } }) };
+
+test("a record shows what was before beside what came after, also when its other record is on another page", async () => {
+  const calls = play({ "GET /api/audit": (call) => json({ items: call.path.includes("action=connectors.update") ? [outcome, intent] : [outcome] }) });
+  const { user, page } = await enter("/audit");
+  await user.click(await page.findByRole("button", { name: /connectors.update, outcome/ }));
+  const table = await page.findByRole("table", { name: "Before and after" });
+  const row = (name: RegExp) => within(table).getByRole("row", { name });
+  expect(row(/config:port/).textContent).toContain("389");
+  expect(row(/config:port/).textContent).toContain("636");
+  expect(row(/config:port/).querySelector("del")?.textContent).toBe("389");
+  expect(row(/config:host/).querySelector("del")).toBeNull(); // it stayed as it was
+  const dialog = page.getByRole("dialog");
+  for (const want of ["token administrator (Admin)", "127.0.0.1", "r-1", "7 and 8"]) expect(dialog.textContent).toContain(want);
+  expect(calls.at(-1)?.path).toContain("action=connectors.update");
+});
+
+test("the log is narrowed down by the server, and the address says how", async () => {
+  const calls = play({ "GET /api/audit": () => json({ items: [intent] }) });
+  const { user, page } = await enter("/audit?outcome=ACCESS_DENIED");
+  await page.findByRole("table", { name: "Records" });
+  expect(calls.at(-1)?.path).toContain("outcome=ACCESS_DENIED");
+  await user.type(page.getByLabelText("To what begins with"), "secret://ad/{Enter}");
+  await page.findByRole("table", { name: "Records" });
+  expect(calls.at(-1)?.path).toContain(`target=${encodeURIComponent("secret://ad/")}`);
+});
+
+test("a log that somebody changed is told with the record and what to do", async () => {
+  play({
+    "GET /api/audit": () => json({ items: [intent] }),
+    "GET /api/audit/verify": () => json({ intact: false, records: 6, hash: "h6", open: 0, brokenAt: 7, why: "the hash does not fit" }),
+  });
+  const { user, page } = await enter("/audit");
+  await user.click(await page.findByRole("button", { name: "Verify" }));
+  const alert = await page.findByRole("alert");
+  for (const want of ["changed at record 7", "the hash does not fit", "What to do"]) expect(alert.textContent).toContain(want);
+});
+
+test("states are compared value by value", () => {
+  expect(sideBySide({ a: 1, b: { c: [1, 2] }, gone: true }, { a: 1, b: { c: [1] }, come: "x" })).toEqual([
+    { path: "a", before: "1", after: "1", changed: false },
+    { path: "b:c", before: "1, 2", after: "1", changed: true },
+    { path: "gone", before: "true", after: "", changed: true },
+    { path: "come", before: "", after: "x", changed: true },
+  ]);
+});
+
+test("a detail that is no object compares nothing", () => expect([detailOf(undefined), detailOf("[1]"), detailOf("{")]).toEqual([{}, {}, {}]));
