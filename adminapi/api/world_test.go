@@ -19,6 +19,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/adminapi/api"
 	"github.com/identitymesh/identitymesh/adminapi/authn"
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/front"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/audit"
@@ -62,7 +63,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = db.Close() })
 	hash := store.TokenHash{}
 	copy(hash[:], sum(token))
-	if _, err := db.AddToken(t.Context(), authn.Name, hash); err != nil {
+	if _, err := db.AddToken(t.Context(), store.AdminToken{Name: authn.Name, Role: string(authz.Admin)}, hash); err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, store: db, vault: &vault{}, logs: &syncBuffer{}}
@@ -84,7 +85,9 @@ func newWorld(t *testing.T) *world {
 	}
 	// An hour passes between two failed sign-ins, so that none is one too many.
 	var hours atomic.Int64
-	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{authn.TokenWay{Tokens: db}}, Logger: logger, Now: func() time.Time {
+	tokens := authn.NewTokens(authn.TokensConfig{Store: db, Logger: logger, Now: func() time.Time { return now }})
+	t.Cleanup(tokens.Close)
+	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{tokens}, Logger: logger, Now: func() time.Time {
 		return now.Add(time.Duration(hours.Add(1)) * time.Hour)
 	}})
 	var ids atomic.Int64

@@ -2,7 +2,6 @@ package authn
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -16,8 +15,9 @@ import (
 type Way interface {
 	// Takes reports whether the request has a credential of this way.
 	Takes(r *http.Request) bool
-	// SignIn returns who the credential stands for. A [Refused] says that it stands
-	// for nobody; any other error, that this could not be found out.
+	// SignIn returns who the credential stands for. A [Refused] or an [Over] says that
+	// it stands for nobody; a *problem.Problem is the answer itself; any other error
+	// says that this could not be found out.
 	SignIn(r *http.Request) (authz.Principal, error)
 	// Challenge is what WWW-Authenticate offers to those without a credential;
 	// empty for nothing.
@@ -31,11 +31,22 @@ type Refused string
 // Error returns the reason.
 func (e Refused) Error() string { return string(e) }
 
+// Over is a session that has ended. Its text says why. It was good once and is not
+// guessed, so it is no failure that counts.
+type Over string
+
+// Error returns the reason.
+func (o Over) Error() string { return string(o) }
+
+// nothing is the error of a request without a credential, which is no failure
+// either.
+const nothing = Over("the request has no credential")
+
 // Guard lets only signed-in operators through.
 type Guard struct {
 	ways     []Way
 	logger   *slog.Logger
-	failures *throttle
+	failures *Lockout
 }
 
 // GuardConfig of a [Guard].
@@ -48,7 +59,7 @@ type GuardConfig struct {
 
 // NewGuard returns a guard.
 func NewGuard(c GuardConfig) *Guard {
-	return &Guard{ways: c.Ways, logger: c.Logger, failures: newThrottle(c.Now)}
+	return &Guard{ways: c.Ways, logger: c.Logger, failures: NewLockout(c.Now)}
 }
 
 // Require passes a request with a valid credential on to next, with the principal
@@ -72,17 +83,23 @@ func (g *Guard) signIn(r *http.Request) (authz.Principal, error) {
 		}
 	}
 	if r.Header.Get("Authorization") == "" {
-		return authz.Principal{}, Refused("the request has no credential")
+		return authz.Principal{}, nothing
 	}
 	return authz.Principal{}, Refused("the Authorization header is of no kind that this Admin API takes; tokens of this product begin with " + Prefix)
 }
 
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	var refused Refused
-	if !errors.As(err, &refused) {
+	var over Over
+	var answer *problem.Problem
+	switch {
+	case errors.As(err, &answer):
+		problem.Write(w, r, answer)
+		return
+	case errors.As(err, &over), errors.As(err, &refused):
+	default:
 		g.logger.ErrorContext(r.Context(), "a credential could not be checked", telemetry.KeyError, err)
-		problem.Write(w, r, problem.New(http.StatusServiceUnavailable, "sign-in-unavailable",
-			"The credential could not be checked, because what knows it did not answer; see the log."))
+		problem.Write(w, r, Unavailable())
 		return
 	}
 	for _, way := range g.ways {
@@ -90,16 +107,30 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Add("WWW-Authenticate", challenge)
 		}
 	}
-	if wait := g.failures.failed(r.RemoteAddr); wait > 0 {
-		seconds := int((wait + time.Second - 1) / time.Second)
-		p := problem.New(http.StatusTooManyRequests, "too-many-failed-sign-ins",
-			fmt.Sprintf("Too many requests from this address had no valid credential; wait %d s or send a valid one.", seconds))
-		p.RetryAfterSeconds = seconds
-		problem.Write(w, r, p)
-		return
+	switch {
+	case err == nothing:
+		problem.Write(w, r, Required("Sign-in failed: "+err.Error()))
+	case over != "":
+		problem.Write(w, r, Required("The session is over: "+err.Error()))
+	default:
+		if wait := g.failures.Failed(r.RemoteAddr, ""); wait > 0 {
+			problem.Write(w, r, TooMany(wait))
+			return
+		}
+		g.logger.WarnContext(r.Context(), "sign-in failed", "remote", r.RemoteAddr, "why", err.Error())
+		problem.Write(w, r, Required("Sign-in failed: "+err.Error()))
 	}
-	g.logger.WarnContext(r.Context(), "sign-in failed", "remote", r.RemoteAddr, "why", err.Error())
-	problem.Write(w, r, problem.New(http.StatusUnauthorized, "sign-in-required", "Sign-in failed: "+err.Error()+
-		". Send the header Authorization: Bearer with the token from the file "+FileName+" in the data folder; "+
-		"identitymesh-adminapi token reset makes a new one."))
+}
+
+// Required is the problem of a request that signs in nobody.
+func Required(why string) *problem.Problem {
+	return problem.New(http.StatusUnauthorized, "sign-in-required", why+
+		". Sign in at the Admin UI, or send the header Authorization: Bearer with a token; the first one is in the file "+FileName+
+		" in the data folder, and identitymesh-adminapi token reset makes it anew.")
+}
+
+// Unavailable is the problem of a sign-in that could not be checked.
+func Unavailable() *problem.Problem {
+	return problem.New(http.StatusServiceUnavailable, "sign-in-unavailable",
+		"The credential could not be checked, because what knows it did not answer; see the log.")
 }

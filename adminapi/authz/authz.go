@@ -83,6 +83,12 @@ func Permissions(of Role) []Permission {
 	return all
 }
 
+// Narrow returns those of the named permissions that the role has, sorted, and
+// what everybody has who signed in.
+func Narrow(r Role, named []string) []Permission {
+	return slices.DeleteFunc(Permissions(r), func(p Permission) bool { return p != SignedIn && !slices.Contains(named, string(p)) })
+}
+
 // ParseRole returns the role of that name, in whatever case.
 func ParseRole(name string) (Role, error) {
 	for _, r := range Roles() {

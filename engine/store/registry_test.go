@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"crypto/sha256"
 	"errors"
 	"strings"
 	"sync"
@@ -96,32 +95,6 @@ func TestInstancesThatRegisterTogetherLeaveOneRow(t *testing.T) {
 		}
 		wg.Wait()
 		stores[0].instance(t, name)
-	})
-}
-
-func TestTokensAreFoundByTheirHashAlone(t *testing.T) {
-	onEach(t, func(t *testing.T, b backend) {
-		f := b.open(t)
-		before := must1(f.CountTokens(t.Context()))(t)
-		n := name(t)
-		hash := store.TokenHash(sha256.Sum256([]byte("token of " + n)))
-		want := must1(f.AddToken(t.Context(), n, hash))(t)
-		if diff := cmp.Diff(want, must1(f.FindToken(t.Context(), hash))(t)); diff != "" {
-			t.Errorf("found (-want +got):\n%s", diff)
-		}
-		if _, err := f.AddToken(t.Context(), strings.ToUpper(n), store.TokenHash{1}); !errors.Is(err, store.ErrNameTaken) {
-			t.Errorf("the same name: %v", err)
-		}
-		if _, err := f.FindToken(t.Context(), store.TokenHash{2}); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("another hash: %v", err)
-		}
-		if after := must1(f.CountTokens(t.Context()))(t); after != before+1 {
-			t.Errorf("counted %d, then %d", before, after)
-		}
-		must(t, f.DeleteToken(t.Context(), n))
-		if err := f.DeleteToken(t.Context(), n); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("deleted twice: %v", err)
-		}
 	})
 }
 

@@ -79,7 +79,9 @@ func reply(text string) fakeserver.Answer {
 	case strings.Contains(text, "FROM IM_Migrations"):
 		return row("m", "run", "", "DPAPI", "db", "AzureKeyVault", "v", "ann", "host", "l", someTime, someTime, nil, `{"copied":1}`)
 	case strings.Contains(text, "FROM IM_AdminTokens"):
-		return row("ann", someTime)
+		return row("t", "ann", "abcd", "Admin", "a b", someTime, "", nil, nil)
+	case strings.Contains(text, "FROM IM_AdminSessions"):
+		return row("s", "token", "ann", "Admin", "a b", "token", "", "t", someTime, someTime, someTime, "127.0.0.1", "curl")
 	}
 	return fakeserver.Answer{Err: errors.New("no answer for " + text)}
 }
@@ -153,8 +155,16 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	note("request reload", s.RequestReload(ctx, "ann", RoleEngine, RoleAdminAPI))
 	note("wanted reload", second(s.ReloadWanted(ctx, Instance{Role: RoleEngine, Name: "me"})))
 	note("record reload", s.ReloadDone(ctx, Instance{Role: RoleEngine, Name: "me"}, 2, "wrong hash"))
-	note("add token", second(s.AddToken(ctx, "ann", TokenHash{})))
+	note("add token", second(s.AddToken(ctx, AdminToken{Name: "ann"}, TokenHash{})))
 	note("find token", second(s.FindToken(ctx, TokenHash{})))
+	note("list tokens", second(s.ListTokens(ctx)))
+	note("use token", s.UseToken(ctx, "t", someTime))
+	note("add session", second(s.AddSession(ctx, AdminSession{Name: "ann", TokenID: "t"}, TokenHash{}, someTime)))
+	note("find session", second(s.FindSession(ctx, TokenHash{})))
+	note("see session", s.SeeSession(ctx, TokenHash{}, someTime))
+	note("delete session", s.DeleteSession(ctx, TokenHash{}))
+	note("list sessions", second(s.ListSessions(ctx, SessionsOf{Kind: "token", Name: "ann"})))
+	note("delete sessions", second(s.DeleteSessions(ctx, SessionsOf{})))
 	note("delete token", s.DeleteToken(ctx, "ann"))
 	note("count tokens", second(s.CountTokens(ctx)))
 	note("save migration", s.SaveMigration(ctx, Migration{ID: "m", Started: someTime, Refs: []MigrationRef{{Ref: "secret://a"}}}))

@@ -12,6 +12,7 @@ type Authentication struct {
 	JWT       JWT
 	Negotiate Negotiate
 	Roles     Roles
+	Sessions  Sessions
 }
 
 // JWT is Authentication:Jwt.
@@ -55,6 +56,7 @@ func (r *reader) authentication(s *section) Authentication {
 	defer s.done()
 	return Authentication{
 		JWT: r.jwt(s.sub("Jwt")), Negotiate: r.negotiate(s.sub("Negotiate")), Roles: r.roles(s.sub("Roles")),
+		Sessions: r.sessions(s.sub("Sessions")),
 	}
 }
 

@@ -3,12 +3,9 @@ package appsettings
 import (
 	"errors"
 	"log/slog"
-	"net"
-	"net/netip"
 	"regexp"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -192,34 +189,6 @@ func (s *section) digits(name string, n *node) string {
 		s.fail(n, s.at(name), "expected 64 hexadecimal digits, found %s", quote(n))
 	}
 	return hash
-}
-
-func (r *reader) adminAPI(s *section) AdminAPI {
-	defer s.done()
-	const name, fallback = "Listen", "127.0.0.1:5100"
-	n := s.text(name, false)
-	if n == nil {
-		return AdminAPI{Listen: fallback}
-	}
-	host, port, err := net.SplitHostPort(n.text)
-	if err == nil {
-		_, err = strconv.ParseUint(port, 10, 16)
-	}
-	if err != nil {
-		r.fail(n, s.at(name), "expected an address and a port such as %s, found %s", fallback, quote(n))
-	} else if !isLoopback(host) {
-		r.fail(n, s.at(name), "only a loopback address such as 127.0.0.1, [::1] or localhost is allowed, because the Admin API "+
-			"does not speak TLS yet and would send passwords in the clear; put a reverse proxy with TLS before it. Found %s", quote(n))
-	}
-	return AdminAPI{Listen: n.text}
-}
-
-func isLoopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }
 
 func (r *reader) engine(s *section) Engine {

@@ -90,9 +90,22 @@ type Plugin struct {
 
 // AdminAPI is the section AdminApi.
 type AdminAPI struct {
-	// Listen is host:port on a loopback address; port 0 leaves the choice to the
-	// operating system.
+	// Listen is host:port; port 0 leaves the choice to the operating system. Without
+	// TLS the host is a loopback address.
 	Listen string
+	TLS    TLS
+	// Hosts are further names that requests may be sent to, in lower case and without
+	// a port.
+	Hosts []string
+	// URL is where browsers reach the Admin API, as in https://mesh.example.net,
+	// without a path; empty when it is where Listen says.
+	URL string
+}
+
+// TLS is AdminApi:Tls. Both files are set, or none.
+type TLS struct {
+	// CertificateFile and KeyFile are absolute.
+	CertificateFile, KeyFile string
 }
 
 // Engine is the section Engine.

@@ -34,7 +34,8 @@ func TestDefaultsWithoutAnyFile(t *testing.T) {
 			t.Errorf("%+v", k)
 		}
 	}
-	a := appsettings.Authentication{JWT: appsettings.JWT{Scopes: []string{"openid", "profile"}, RolesClaim: "roles", GroupsClaim: "groups", NameClaim: "preferred_username"}}
+	a := appsettings.Authentication{JWT: appsettings.JWT{Scopes: []string{"openid", "profile"}, RolesClaim: "roles", GroupsClaim: "groups", NameClaim: "preferred_username"},
+		Sessions: appsettings.Sessions{IdleTimeout: 30 * time.Minute, AbsoluteTimeout: 12 * time.Hour}}
 	if !reflect.DeepEqual(s.Authentication, a) {
 		t.Errorf("authentication %+v", s.Authentication)
 	}
@@ -45,12 +46,14 @@ func TestOperatorsSignInAsTheSectionSays(t *testing.T) {
 		"Jwt":{"Enabled":true,"Authority":"https://sts.example.net/x/","Audience":"api://im","ClientId":"im","ClientSecretFile":"s","Scopes":["openid","offline"],
 			"RolesClaim":"realm_access.roles","GroupsClaim":"g","NameClaim":"email"},
 		"Negotiate":{"Enabled":true,"KeytabFile":"im.keytab","ServicePrincipal":"HTTP/im.example.net@EXAMPLE.NET"},
-		"Roles":{"Admin":["S-1-5-32-544","CORP\\root"],"Viewer":[]}}}`), "Authentication__Roles__Operator__0=ops")
+		"Roles":{"Admin":["S-1-5-32-544","CORP\\root"],"Viewer":[]},
+		"Sessions":{"IdleTimeout":"5m","AbsoluteTimeout":"1h"}}}`), "Authentication__Roles__Operator__0=ops")
 	want := appsettings.Authentication{
 		JWT: appsettings.JWT{Enabled: true, Authority: "https://sts.example.net/x", Audience: "api://im", ClientID: "im", ClientSecretFile: filepath.Join(folder, "s"),
 			Scopes: []string{"openid", "offline"}, RolesClaim: "realm_access.roles", GroupsClaim: "g", NameClaim: "email"},
 		Negotiate: appsettings.Negotiate{Enabled: true, KeytabFile: filepath.Join(folder, "im.keytab"), ServicePrincipal: "HTTP/im.example.net@EXAMPLE.NET"},
 		Roles:     appsettings.Roles{Admin: []string{"S-1-5-32-544", `CORP\root`}, Operator: []string{"ops"}, Viewer: nil},
+		Sessions:  appsettings.Sessions{IdleTimeout: 5 * time.Minute, AbsoluteTimeout: time.Hour},
 	}
 	if !reflect.DeepEqual(s.Authentication, want) {
 		t.Errorf("got  %+v\nwant %+v", s.Authentication, want)

@@ -77,7 +77,8 @@ func serve(ctx context.Context, session service.Session) error {
 	if err != nil {
 		return err
 	}
-	tokens := authn.Tokens{Store: db, Folder: settings.Product.DataFolder}
+	tokens := authn.NewTokens(authn.TokensConfig{Store: db, Folder: settings.Product.DataFolder, Logger: logger, Now: time.Now})
+	defer tokens.Close()
 	signIn, err := prepare(ctx, tokens, logger)
 	if err != nil {
 		return err
@@ -114,7 +115,12 @@ func serve(ctx context.Context, session service.Session) error {
 	}); err != nil {
 		return err
 	}
-	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{authn.TokenWay{Tokens: db}}, Logger: logger, Now: time.Now})
+	sessions := authn.NewSessions(authn.SessionsConfig{
+		Store: db, Idle: settings.Authentication.Sessions.IdleTimeout, Absolute: settings.Authentication.Sessions.AbsoluteTimeout,
+		Logger: logger, Now: time.Now,
+	})
+	defer sessions.Close()
+	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{tokens, sessions}, Logger: logger, Now: time.Now})
 	server := &http.Server{
 		Handler: front.New(front.Config{
 			Mux: mux, SignIn: guard.Require, Listen: settings.AdminAPI.Listen,
@@ -168,7 +174,7 @@ func until(ctx context.Context, server *http.Server, listener net.Listener, logg
 }
 
 // prepare makes the first token and returns what to tell the operator about it.
-func prepare(ctx context.Context, tokens authn.Tokens, logger *slog.Logger) (string, error) {
+func prepare(ctx context.Context, tokens *authn.Tokens, logger *slog.Logger) (string, error) {
 	state, err := tokens.Prepare(ctx)
 	if err != nil {
 		return "", fmt.Errorf("prepare the administrator's token: %w", err)
@@ -199,7 +205,7 @@ func resetToken(ctx context.Context, configFile string) error {
 	if err != nil {
 		return err
 	}
-	tokens := authn.Tokens{Store: db, Folder: program.Settings.Product.DataFolder}
+	tokens := authn.NewTokens(authn.TokensConfig{Store: db, Folder: program.Settings.Product.DataFolder, Logger: program.Logger, Now: time.Now})
 	err = tokens.Reset(ctx)
 	if err != nil {
 		err = fmt.Errorf("reset the administrator's token: %w", err)

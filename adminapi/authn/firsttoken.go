@@ -1,55 +1,24 @@
-// Package authn signs operators in to the Admin API: by a bearer token that is
-// made at the first start, written once to a file that only the service's
-// account can read, and stored as a hash.
-//
-// What a signed-in operator may do is not decided here. Start reading at
-// [Tokens.Prepare] and [Guard].
 package authn
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/engine/store"
 )
 
 const (
-	// FileName of the token within the data folder.
+	// FileName of the first token within the data folder.
 	FileName = "admin-token"
-	// Name of the token that the product makes by itself.
+	// Name of the token that the product makes by itself. No other may have it.
 	Name = "administrator"
-	// Prefix begins every token, so that scanners for leaked credentials and
-	// people recognise one.
-	Prefix = "imat_"
-
-	randomBytes = 32
 )
-
-// Store keeps the hashes of tokens.
-type Store interface {
-	AddToken(ctx context.Context, name string, hash store.TokenHash) (store.AdminToken, error)
-	FindToken(ctx context.Context, hash store.TokenHash) (store.AdminToken, error)
-	DeleteToken(ctx context.Context, name string) error
-	CountTokens(ctx context.Context) (int64, error)
-}
-
-// Tokens makes tokens.
-type Tokens struct {
-	Store Store
-	// Folder in which the file is written; created, for its owner only.
-	Folder string
-	// Random is where tokens come from; nil means crypto/rand.
-	Random io.Reader
-}
 
 // State says what became of the token at a start.
 type State string
@@ -65,11 +34,11 @@ const (
 )
 
 // File returns the path of the token's file.
-func (t Tokens) File() string { return filepath.Join(t.Folder, FileName) }
+func (t *Tokens) File() string { return filepath.Join(t.Folder, FileName) }
 
 // Prepare makes the first token. Where there is one it only reports whether the
 // file still holds it.
-func (t Tokens) Prepare(ctx context.Context) (State, error) {
+func (t *Tokens) Prepare(ctx context.Context) (State, error) {
 	n, err := t.Store.CountTokens(ctx)
 	if err != nil {
 		return "", fmt.Errorf("count the administrator tokens: %w", err)
@@ -96,29 +65,33 @@ func (t Tokens) Prepare(ctx context.Context) (State, error) {
 }
 
 // Reset makes a new token in place of the one that the product made before.
-func (t Tokens) Reset(ctx context.Context) error {
-	if err := t.Store.DeleteToken(ctx, Name); err != nil && !errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("delete the old token: %w", err)
+func (t *Tokens) Reset(ctx context.Context) error {
+	list, err := t.List(ctx)
+	if err != nil {
+		return fmt.Errorf("find the old token: %w", err)
+	}
+	for _, old := range list {
+		if !strings.EqualFold(old.Name, Name) {
+			continue
+		}
+		if err := t.Delete(ctx, old.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return fmt.Errorf("delete the old token: %w", err)
+		}
 	}
 	return t.create(ctx)
 }
 
 // create writes the file before the hash, so that a crash in between leaves a
 // file that signs in nobody instead of a token that nobody has.
-func (t Tokens) create(ctx context.Context) error {
-	random := t.Random
-	if random == nil {
-		random = rand.Reader
+func (t *Tokens) create(ctx context.Context) error {
+	token, err := t.random()
+	if err != nil {
+		return err
 	}
-	bytes := make([]byte, randomBytes)
-	if _, err := io.ReadFull(random, bytes); err != nil {
-		return fmt.Errorf("make a token: %w", err)
-	}
-	token := Prefix + base64.RawURLEncoding.EncodeToString(bytes)
 	if err := t.write(token + "\n"); err != nil {
 		return fmt.Errorf("write the token's file: %w", err)
 	}
-	if _, err := t.Store.AddToken(ctx, Name, hash(token)); err != nil {
+	if _, err := t.Store.AddToken(ctx, store.AdminToken{Name: Name, Hint: hint(token), Role: string(authz.Admin)}, hash(token)); err != nil {
 		return errors.Join(fmt.Errorf("store the token's hash: %w", err), os.Remove(t.File()))
 	}
 	return nil
@@ -126,7 +99,7 @@ func (t Tokens) create(ctx context.Context) error {
 
 // write replaces the file. The new one is created exclusively with its mode, so
 // that nobody else can have it open or read it in between.
-func (t Tokens) write(text string) (err error) {
+func (t *Tokens) write(text string) (err error) {
 	if err := os.MkdirAll(t.Folder, 0o700); err != nil {
 		return err
 	}
@@ -143,5 +116,3 @@ func (t Tokens) write(text string) (err error) {
 	}
 	return f.Sync()
 }
-
-func hash(token string) store.TokenHash { return sha256.Sum256([]byte(token)) }
