@@ -9,18 +9,19 @@ import (
 
 // Run is a run of a connector.
 type Run struct {
-	ID            string    `json:"id"`
-	ConnectorID   string    `json:"connectorId"`
-	ConnectorName string    `json:"connectorName" doc:"As it was when the run was queued."`
-	ConnectorType string    `json:"connectorType"`
-	Kind          string    `json:"kind" enum:"full,delta,test"`
-	Trigger       string    `json:"trigger" enum:"manual,schedule"`
-	RequestedBy   string    `json:"requestedBy,omitempty" doc:"The operator, or the id of the schedule."`
-	Instance      string    `json:"instance,omitempty" doc:"The engine that runs or ran it."`
-	Status        string    `json:"status" enum:"Queued,Running,Succeeded,Failed,Interrupted,Cancelled"`
-	Queued        time.Time `json:"queued"`
-	Started       time.Time `json:"started,omitzero"`
-	Finished      time.Time `json:"finished,omitzero"`
+	ID                string    `json:"id"`
+	ConnectorID       string    `json:"connectorId"`
+	ConnectorName     string    `json:"connectorName" doc:"As it was when the run was queued."`
+	ConnectorType     string    `json:"connectorType"`
+	Kind              string    `json:"kind" enum:"full,delta,test"`
+	Trigger           string    `json:"trigger" enum:"manual,schedule"`
+	RequestedBy       string    `json:"requestedBy,omitempty" doc:"The operator, or the id of the schedule."`
+	CancelRequestedBy string    `json:"cancelRequestedBy,omitempty" doc:"Of a run under way: the operator who asked for its end, which the engine has not reached yet. It stays when the run ended by itself first."`
+	Instance          string    `json:"instance,omitempty" doc:"The engine that runs or ran it."`
+	Status            string    `json:"status" enum:"Queued,Running,Succeeded,Failed,Interrupted,Cancelled"`
+	Queued            time.Time `json:"queued"`
+	Started           time.Time `json:"started,omitzero"`
+	Finished          time.Time `json:"finished,omitzero"`
 	// DurationSeconds of a running run is up to now.
 	DurationSeconds float64 `json:"durationSeconds" doc:"From the start to the end, or to now."`
 	Counts          Counts  `json:"counts" doc:"What the committed pages did."`
@@ -61,7 +62,7 @@ type Log struct {
 func (a *API) run(r store.Run) Run {
 	out := Run{
 		ID: r.ID, ConnectorID: r.ConnectorID, ConnectorName: r.ConnectorName, ConnectorType: r.ConnectorType,
-		Kind: string(r.Kind), Trigger: string(r.Trigger), RequestedBy: r.RequestedBy, Instance: r.Instance, Status: string(r.Status),
+		Kind: string(r.Kind), Trigger: string(r.Trigger), RequestedBy: r.RequestedBy, CancelRequestedBy: r.CancelBy, Instance: r.Instance, Status: string(r.Status),
 		Queued: r.Queued.UTC(), Started: utc(r.Started), Finished: utc(r.Finished),
 		Counts: Counts(r.Counts), Pages: r.Pages, Reason: r.Reason, Error: r.Error,
 		WatermarkBefore: string(r.WatermarkBefore), WatermarkAfter: string(r.WatermarkAfter), TraceID: r.TraceID, Report: report(r.Report),

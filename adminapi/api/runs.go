@@ -64,7 +64,13 @@ func (a *API) runs() {
 	}, a.listLogs)
 	registerChange(a, authz.RunsCancel, "runs.cancel", huma.Operation{
 		OperationID: "cancel-run", Method: http.MethodPost, Path: one + "/cancel", Tags: []string{tagRuns},
-		Summary: "Cancel a run that no engine has taken yet",
+		Summary: "Cancel a run",
+		Description: "A run that no engine has taken yet is cancelled at once: status 200. One that is under way is ended by its engine within " +
+			"a few seconds and keeps the watermark of its last checkpoint: status 202, with cancelRequestedBy. If that engine has died, the run " +
+			"becomes Interrupted as soon as that is noticed.",
+		Responses: map[string]*huma.Response{"202": {
+			Description: "The engine was asked to end the run.", Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[Run](a)}},
+		}},
 	}, a.cancelRun)
 }
 
@@ -155,20 +161,31 @@ func (a *API) listLogs(ctx context.Context, in *struct {
 	return out, nil
 }
 
-func (a *API) cancelRun(ctx context.Context, in *RunPath) (c change[struct{ Body Run }], err error) {
+type cancelOutput struct {
+	Status int
+	Body   Run
+}
+
+func (a *API) cancelRun(ctx context.Context, in *RunPath) (c change[cancelOutput], err error) {
 	run, err := a.Store.Run(ctx, in.ID)
 	if err != nil {
 		return c, runProblem(err)
 	}
 	c.target, c.before = "runs/"+in.ID, auditedRun(run)
-	c.do = func(ctx context.Context) (d done[struct{ Body Run }], err error) {
-		if err := a.Store.CancelQueued(ctx, in.ID, authz.From(ctx).Name); err != nil {
+	c.do = func(ctx context.Context) (d done[cancelOutput], err error) {
+		asked, err := a.Store.Cancel(ctx, in.ID, authz.From(ctx).Name)
+		if err != nil {
 			return d, runProblem(err)
 		}
-		run.Status = store.Cancelled
+		if run, err = a.Store.Run(ctx, in.ID); err != nil {
+			return d, err
+		}
+		d.answer = &cancelOutput{Status: http.StatusOK, Body: a.run(run)}
+		if asked {
+			d.answer.Status = http.StatusAccepted
+		}
 		d.after = auditedRun(run)
-		d.answer, err = a.getRun(ctx, in)
-		return d, err
+		return d, nil
 	}
 	return c, nil
 }
@@ -178,7 +195,7 @@ func runProblem(err error) error {
 	case errors.Is(err, store.ErrNotFound):
 		return problem.New(http.StatusNotFound, "run-not-found", "There is no run of that id; list them at /api/runs.")
 	case errors.Is(err, store.ErrConflict):
-		return problem.New(http.StatusConflict, "run-not-queued", "The run was taken by an engine or has ended; only a queued run can be cancelled.")
+		return problem.New(http.StatusConflict, "run-ended", "The run has ended already; there is nothing left to cancel.")
 	}
 	return err
 }

@@ -44,7 +44,7 @@ func TestARunIsQueuedOnceListedReadAndCancelled(t *testing.T) {
 	if w.send("POST", "/api/runs/"+first.ID+"/cancel", "").is(t, http.StatusOK, &cancelled); cancelled.Status != "Cancelled" || !strings.Contains(cancelled.Error, "administrator") {
 		t.Errorf("cancelled %+v", cancelled)
 	}
-	w.send("POST", "/api/runs/"+first.ID+"/cancel", "").problem(t, http.StatusConflict, "run-not-queued")
+	w.send("POST", "/api/runs/"+first.ID+"/cancel", "").problem(t, http.StatusConflict, "run-ended")
 	if w.send("GET", "/api/runs?status=Cancelled", "").is(t, http.StatusOK, &list); len(list.Items) != 1 {
 		t.Errorf("by status %+v", list)
 	}
@@ -52,6 +52,24 @@ func TestARunIsQueuedOnceListedReadAndCancelled(t *testing.T) {
 		w.send("GET", path, "").problem(t, http.StatusNotFound, "run-not-found")
 	}
 	w.send("POST", "/api/runs/none/cancel", "").problem(t, http.StatusNotFound, "run-not-found")
+}
+
+func TestTheEngineIsAskedToEndARunUnderWay(t *testing.T) {
+	w := newWorld(t)
+	c := w.connector("A")
+	var asked api.Run
+	w.send("POST", "/api/runs", `{"connectorId":"`+c.ID+`","kind":"full"}`).is(t, http.StatusAccepted, &asked)
+	claimed, ok, err := w.store.Claim(t.Context(), store.Claimant{Instance: "one", Incarnation: "1", TTL: time.Minute})
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	w.send("POST", "/api/runs/"+asked.ID+"/cancel", "").is(t, http.StatusAccepted, &asked)
+	if asked.Status != "Running" || asked.CancelRequestedBy != "administrator" {
+		t.Errorf("%+v", asked)
+	}
+	if by, err := w.store.CancelWanted(t.Context(), claimed.Run.ID); by != "administrator" || err != nil {
+		t.Errorf("the engine sees %q, %v", by, err)
+	}
 }
 
 func TestARunThatCannotBeIsRefused(t *testing.T) {

@@ -54,13 +54,21 @@ type errTooLong struct{ text string }
 
 func (e errTooLong) Error() string { return e.text }
 
+// errCancelled is the cause with which the wish of an operator ends a run.
+type errCancelled struct{ by string }
+
+func (e errCancelled) Error() string { return "cancelled by " + e.by }
+
 // outcomeOf says how a failed run stands in the history.
 func outcomeOf(err error) store.Result {
 	result := store.Result{Status: store.Failed, Error: err.Error(), Reason: ReasonDatabase}
 	var own *Error
 	var secret *fault.Error
 	var late errTooLong
+	var cancelled errCancelled
 	switch {
+	case errors.As(err, &cancelled):
+		result.Status, result.Reason, result.Error = store.Cancelled, store.ReasonCancelled, cancelled.Error()
 	case errors.Is(err, ErrStopping), err == context.Canceled: // not a source that cancelled something of its own
 		result.Status, result.Reason, result.Error = store.Interrupted, store.ReasonInterrupted, ErrStopping.Error()
 	case errors.As(err, &late):

@@ -37,6 +37,9 @@ type Config struct {
 	LeaseTTL time.Duration
 	// Timeout ends a run that takes longer, SecretTimeout the read of one secret.
 	Timeout, SecretTimeout time.Duration
+	// CancelPoll is how often a run looks whether an operator wants its end; 0 means
+	// each second.
+	CancelPoll time.Duration
 }
 
 // Runner does runs, each in the goroutine that calls it.
@@ -48,6 +51,9 @@ type Runner struct {
 
 // New returns a runner.
 func New(c Config) *Runner {
+	if c.CancelPoll == 0 {
+		c.CancelPoll = time.Second
+	}
 	return &Runner{config: c, testLimit: testLimit, tracer: c.Tracer.Tracer("github.com/identitymesh/identitymesh/engine/run")}
 }
 
@@ -118,7 +124,7 @@ func (j *job) guarded(ctx context.Context) (counts store.Counts, err error) {
 }
 
 // keepLease renews the lease until stop is called, and ends the context when it
-// is lost.
+// is lost or an operator wants the end of the run.
 func (j *job) keepLease(ctx context.Context) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
@@ -127,10 +133,18 @@ func (j *job) keepLease(ctx context.Context) (_ context.Context, stop func()) {
 		lease := j.claimed.Lease
 		tick := time.NewTicker(j.config.LeaseTTL / 3)
 		defer tick.Stop()
+		look := time.NewTicker(j.config.CancelPoll)
+		defer look.Stop()
 		for {
 			select {
 			case <-ctx.Done():
 				return
+			case <-look.C:
+				// A database that does not answer is noticed by the renewal.
+				if by, err := j.config.Store.CancelWanted(ctx, j.claimed.Run.ID); err == nil && by != "" {
+					cancel(errCancelled{by})
+				}
+				continue
 			case <-tick.C:
 			}
 			renewed, err := j.config.Store.RenewLease(ctx, lease, j.config.LeaseTTL)
@@ -294,7 +308,11 @@ func (j *job) fail(ctx context.Context, err error) {
 	result := outcomeOf(err)
 	j.span.SetStatus(codes.Error, result.Reason)
 	j.span.SetAttributes(attribute.String("identitymesh.reason", result.Reason))
-	j.logger.ErrorContext(ctx, "run did not succeed", "status", string(result.Status), telemetry.KeyReason, result.Reason, telemetry.KeyError, result.Error)
+	level := slog.LevelError
+	if result.Status == store.Cancelled {
+		level = slog.LevelInfo // nothing went wrong
+	}
+	j.logger.Log(ctx, level, "run did not succeed", "status", string(result.Status), telemetry.KeyReason, result.Reason, telemetry.KeyError, result.Error)
 	err = j.config.Store.Finish(ctx, j.claimed.Run.ID, result)
 	switch {
 	case errors.Is(err, store.ErrFenced):

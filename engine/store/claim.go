@@ -161,14 +161,21 @@ func (s *Store) Finish(ctx context.Context, runID string, r Result) error {
 	})
 }
 
-// CancelQueued cancels a run that no instance has taken yet. [ErrConflict] when
-// it is past that, [ErrNotFound].
-func (s *Store) CancelQueued(ctx context.Context, runID, requestedBy string) error {
-	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+// Cancel ends a run that no instance has taken yet, and asks the instance to end
+// one that is under way, which it does as soon as it notices: asked is true then.
+// The first who asks is the one who is named. [ErrConflict] when it has ended,
+// [ErrNotFound].
+func (s *Store) Cancel(ctx context.Context, runID, requestedBy string) (asked bool, err error) {
+	err = s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
 		n, err := s.exec(ctx, tx, "cancel run", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4
 			WHERE id = @p5 AND status = @p6`, string(Cancelled), s.now(), ReasonCancelled,
 			clip("cancelled by "+requestedBy, maxLabelBytes), runID, string(Queued))
 		if err != nil || n > 0 {
+			return err
+		}
+		n, err = s.exec(ctx, tx, "ask to cancel run", `UPDATE IM_RunHistory SET cancel_by = CASE WHEN cancel_by = '' THEN @p1 ELSE cancel_by END
+			WHERE id = @p2 AND status = @p3`, clip(requestedBy, maxLabelBytes), runID, string(Running))
+		if asked = n > 0; err != nil || asked {
 			return err
 		}
 		if _, err := s.run(ctx, tx, runID); err != nil {
@@ -176,6 +183,14 @@ func (s *Store) CancelQueued(ctx context.Context, runID, requestedBy string) err
 		}
 		return ErrConflict
 	})
+	return asked, err
+}
+
+// CancelWanted returns who asked for the end of a run, empty for nobody.
+// [ErrNotFound].
+func (s *Store) CancelWanted(ctx context.Context, runID string) (by string, err error) {
+	err = s.row(ctx, s.db.Read, "look for cancel", "SELECT cancel_by FROM IM_RunHistory WHERE id = @p1", []any{runID}, []any{&by})
+	return by, err
 }
 
 // interruptRuns ends the running runs of a connector whose lease tx holds or

@@ -138,11 +138,11 @@ func TestARunIsQueuedOncePerKind(t *testing.T) {
 		if _, created := ask(store.Delta); !created {
 			t.Error("a delta run was not queued beside a full one")
 		}
-		must(t, f.CancelQueued(t.Context(), first.ID, "ann"))
-		if err := f.CancelQueued(t.Context(), first.ID, "ann"); !errors.Is(err, store.ErrConflict) {
+		must(t, must2(f.Cancel(t.Context(), first.ID, "ann")))
+		if err := must2(f.Cancel(t.Context(), first.ID, "ann")); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("cancelled twice: %v", err)
 		}
-		if err := f.CancelQueued(t.Context(), "no such", "ann"); !errors.Is(err, store.ErrNotFound) {
+		if err := must2(f.Cancel(t.Context(), "no such", "ann")); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("cancelled nothing: %v", err)
 		}
 		if again, created := ask(store.Full); !created || again.Seq <= first.Seq {
@@ -240,7 +240,7 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 		for range 5 {
 			run, _, err := f.Enqueue(t.Context(), store.NewRun{ConnectorID: c.ID, Kind: store.Full, Trigger: store.Manual})
 			must(t, err)
-			must(t, f.CancelQueued(t.Context(), run.ID, "ann"))
+			must(t, must2(f.Cancel(t.Context(), run.ID, "ann")))
 			want = append([]string{run.ID}, want...)
 		}
 		var got []string

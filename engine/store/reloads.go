@@ -32,6 +32,18 @@ func (s *Store) RequestReload(ctx context.Context, by string, roles ...Role) err
 	})
 }
 
+// RequestReloadOf asks one instance. [ErrNotFound].
+func (s *Store) RequestReloadOf(ctx context.Context, by string, role Role, name string) error {
+	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+		n, err := s.exec(ctx, tx, "request reload of one", `UPDATE IM_EngineInstances SET reload_wanted = reload_wanted + 1, reload_by = @p1
+			WHERE role = @p2 AND name_key = @p3`, clip(by, maxLabelBytes), string(role), key(name))
+		if err == nil && n == 0 {
+			return ErrNotFound
+		}
+		return err
+	})
+}
+
 // ReloadRequest is a wish for a reload.
 type ReloadRequest struct {
 	// Number is what [Store.ReloadDone] needs; 0 when no reload is wanted.

@@ -77,6 +77,8 @@ type Run struct {
 	Instance, Incarnation string
 
 	Status Status
+	// CancelBy asked the engine to end it; empty for nobody.
+	CancelBy string
 	// Started and Finished are zero until then.
 	Queued, Started, Finished time.Time
 	// Counts and Pages are those of the pages committed so far.
@@ -112,13 +114,13 @@ func (c *Counts) add(d Counts) {
 
 const runColumns = `r.seq, r.id, r.connector_id, r.connector_name, r.connector_type, r.kind, r.trigger_name, r.requested_by,
 	r.instance_name, r.incarnation, r.status, r.queued, r.started, r.finished, r.added, r.updated, r.unchanged, r.absent, r.failed,
-	r.pages, r.reason, r.error_text, r.watermark_before, r.watermark_after, r.trace_id, r.trace_parent, r.report`
+	r.pages, r.reason, r.error_text, r.watermark_before, r.watermark_after, r.trace_id, r.trace_parent, r.report, r.cancel_by`
 
 func (r *Run) targets() []any {
 	return []any{&r.Seq, &r.ID, &r.ConnectorID, &r.ConnectorName, &r.ConnectorType, (*string)(&r.Kind), (*string)(&r.Trigger), &r.RequestedBy,
 		&r.Instance, &r.Incarnation, (*string)(&r.Status), &productTime{&r.Queued}, &productTime{&r.Started}, &productTime{&r.Finished},
 		&r.Counts.Added, &r.Counts.Updated, &r.Counts.Unchanged, &r.Counts.Absent, &r.Counts.Failed,
-		&r.Pages, &r.Reason, &r.Error, (*string)(&r.WatermarkBefore), (*string)(&r.WatermarkAfter), &r.TraceID, &r.TraceParent, reportColumn{&r.Report}}
+		&r.Pages, &r.Reason, &r.Error, (*string)(&r.WatermarkBefore), (*string)(&r.WatermarkAfter), &r.TraceID, &r.TraceParent, reportColumn{&r.Report}, &r.CancelBy}
 }
 
 // NewRun asks for a run.

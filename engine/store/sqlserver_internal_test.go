@@ -38,8 +38,26 @@ func reply(text string) fakeserver.Answer {
 		return row("run", "c")
 	case strings.Contains(text, "r.status = @p2 AND r.kind = @p3"):
 		return fakeserver.Answer{} // nothing is queued yet
+	case strings.Contains(text, "SELECT cancel_by"):
+		return row("ann")
+	case strings.Contains(text, "SELECT r.status, r.started"):
+		return row("Failed", someTime, someTime, z, z, z, z)
+	case strings.Contains(text, "c.type, r.id, r.reason"):
+		return row("c", "name", "ldap", "run", "TIMEOUT", "e", someTime)
+	case strings.Contains(text, "COUNT(*) FROM IM_Connectors c"):
+		return row(n)
+	case strings.Contains(text, "SELECT c.id, c.name FROM"):
+		return row("c", "name")
+	case strings.Contains(text, "SERVERPROPERTY"):
+		return row("16.0")
+	case strings.Contains(text, "FROM INFORMATION_SCHEMA.TABLES"):
+		return row("IM_EngineSchema")
+	case strings.Contains(text, "MAX(version_id)"):
+		return row(n)
+	case strings.Contains(text, "FROM IM_PluginStates"):
+		return row("engine", "me", "1", "DPAPI", "Ready", someTime, "{}")
 	case strings.Contains(text, "FROM IM_RunHistory r"):
-		return row(n, "run", "c", "name", "ldap", "full", "manual", "ann", "me", "1", "Running", someTime, someTime, nil, z, z, z, z, z, z, "", "", "", "", "", "", "")
+		return row(n, "run", "c", "name", "ldap", "full", "manual", "ann", "me", "1", "Running", someTime, someTime, nil, z, z, z, z, z, z, "", "", "", "", "", "", "", "")
 	case strings.Contains(text, "FROM IM_Connectors c"):
 		return row("c", "name", "ldap", "{}", true, "", n, someTime, someTime)
 	case strings.Contains(text, "FROM IM_ConnectorState"):
@@ -73,7 +91,7 @@ func reply(text string) fakeserver.Answer {
 	case strings.Contains(text, "SELECT reload_wanted, reload_done, reload_by"):
 		return row(int64(2), int64(1), "ann")
 	case strings.Contains(text, "FROM IM_EngineInstances"):
-		return row("engine", "me", "host", "1", "1", "dpapi", "db", "1", someTime, someTime, int64(2), int64(1), "ann", nil, "")
+		return row("engine", "me", "host", "1", "1", "dpapi", "db", "1", someTime, someTime, int64(2), int64(1), "ann", nil, "", "", "", "")
 	case strings.Contains(text, "FROM IM_MigrationRefs"):
 		return row("secret://a", "blocked", "TOO_LARGE", "m")
 	case strings.Contains(text, "FROM IM_Migrations"):
@@ -143,7 +161,21 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	note("claim", err)
 	note("list runs", second(s.ListRuns(ctx, RunFilter{ConnectorID: "c", Status: Failed, Before: 3}, 5)))
 	note("finish", s.Finish(ctx, "run", Result{Status: Failed}))
-	note("cancel", s.CancelQueued(ctx, "run", "ann"))
+	note("cancel", second(s.Cancel(ctx, "run", "ann")))
+	note("cancel wanted", second(s.CancelWanted(ctx, "run")))
+	note("finished runs", s.EachFinished(ctx, "c", someTime, someTime, func(FinishedRun) {}))
+	_, _, err = s.CountActive(ctx)
+	note("count active", err)
+	note("failing", second(s.FailingConnectors(ctx, 5)))
+	_, _, err = s.Unscheduled(ctx, 1)
+	note("unscheduled", err)
+	_, _, err = s.Homeless(ctx, someTime, 1)
+	note("homeless", err)
+	note("software", second(s.Software(ctx)))
+	note("forget", s.ForgetInstance(ctx, RoleEngine, "me", someTime))
+	note("reload of one", s.RequestReloadOf(ctx, "ann", RoleEngine, "me"))
+	note("record plugin", s.RecordPlugin(ctx, PluginState{Role: RoleEngine, Name: "me", Incarnation: "1"}))
+	note("list plugins", second(s.ListPluginStates(ctx)))
 	note("orphans", second(s.InterruptOrphans(ctx, "me", "2")))
 	note("list objects", second(s.ListObjects(ctx, "c", 0, 5, true)))
 	note("count objects", second(s.CountObjects(ctx, "c", false)))

@@ -65,7 +65,7 @@ const advice: Record<string, string> = {
   "sign-in-unavailable": "Check that the product database and the identity provider are up; the Admin API's log has the details.",
   "permission-missing": "Ask an administrator for the permission, or sign in as somebody who has it.",
   "too-many-failed-sign-ins": "Wait, then sign in with the right token.",
-  "run-not-queued": "It has started or ended meanwhile; load it again.",
+  "run-ended": "It has ended meanwhile; load it again.",
 };
 
 /** What to do next. Empty when the problem's own words already say so. */

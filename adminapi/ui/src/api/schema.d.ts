@@ -325,7 +325,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel a run that no engine has taken yet */
+        /**
+         * Cancel a run
+         * @description A run that no engine has taken yet is cancelled at once: status 200. One that is under way is ended by its engine within a few seconds and keeps the watermark of its last checkpoint: status 202, with cancelRequestedBy. If that engine has died, the run becomes Interrupted as soon as that is noticed.
+         */
         post: operations["cancel-run"];
         delete?: never;
         options?: never;
@@ -890,6 +893,8 @@ export interface components {
             server: string;
         };
         Run: {
+            /** @description Of a run under way: the operator who asked for its end, which the engine has not reached yet. It stays when the run ended by itself first. */
+            cancelRequestedBy?: string;
             connectorId: string;
             /** @description As it was when the run was queued. */
             connectorName: string;
@@ -1871,6 +1876,15 @@ export interface operations {
         responses: {
             /** @description OK */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description The engine was asked to end the run. */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,48 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// FinishedRun is what statistics take of an import that ended.
+type FinishedRun struct {
+	Status            Status
+	Started, Finished time.Time
+	// Counts but for Unchanged, which is not read.
+	Counts Counts
+}
+
+// EachFinished calls visit for each import that ended at from or later and before
+// to, in no order; those of one connector when connectorID is not empty. Tests of
+// connectors are no imports.
+func (s *Store) EachFinished(ctx context.Context, connectorID string, from, to time.Time, visit func(FinishedRun)) error {
+	args, only := []any{from, to, string(Test)}, ""
+	if connectorID != "" {
+		args, only = append(args, connectorID), " AND r.connector_id = @p4"
+	}
+	return s.query(ctx, s.db.Read, "finished runs", func(rows *sql.Rows) error {
+		var r FinishedRun
+		err := rows.Scan((*string)(&r.Status), &productTime{&r.Started}, &productTime{&r.Finished},
+			&r.Counts.Added, &r.Counts.Updated, &r.Counts.Absent, &r.Counts.Failed)
+		if err == nil {
+			visit(r)
+		}
+		return err
+	}, `SELECT r.status, r.started, r.finished, r.added, r.updated, r.absent, r.failed FROM IM_RunHistory r
+		WHERE r.finished >= @p1 AND r.finished < @p2 AND r.kind <> @p3`+only, args...)
+}
+
+// CountActive returns how many runs are queued and how many are under way.
+func (s *Store) CountActive(ctx context.Context) (queued, running int64, err error) {
+	for _, c := range []struct {
+		status Status
+		to     *int64
+	}{{Queued, &queued}, {Running, &running}} {
+		if err := s.row(ctx, s.db.Read, "count runs", "SELECT COUNT(*) FROM IM_RunHistory WHERE status = @p1", []any{string(c.status)}, []any{c.to}); err != nil {
+			return 0, 0, err
+		}
+	}
+	return queued, running, nil
+}
