@@ -9,38 +9,15 @@ import (
 	"context"
 	"crypto/hmac"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/tools/migrate/stores"
 )
-
-// Reader shows what a store has. The receiver of a value wipes it.
-type Reader interface {
-	Get(ctx context.Context, ref secret.Ref, version secret.Version) (secret.Secret, error)
-	Describe(ctx context.Context, ref secret.Ref) (secret.Metadata, error)
-	List(ctx context.Context, req provider.ListRequest) (secret.Page, error)
-}
-
-// Writer changes what it has.
-type Writer interface {
-	Set(ctx context.Context, req provider.SetRequest) (secret.Metadata, error)
-	Delete(ctx context.Context, ref secret.Ref) error
-}
-
-// Store is one side.
-type Store interface {
-	Reader
-	Writer
-}
-
-// End is a store with what it can do.
-type End struct {
-	Store
-	// Conditional: it compares and sets in one step. Expiry, Tags: it keeps them.
-	Conditional, Expiry, Tags bool
-}
 
 // ConflictError is a secret that is not where it was left: somebody set it
 // meanwhile, so it is not older than what was to be put over it.
@@ -77,8 +54,8 @@ const checkLimit = 30 * time.Second
 // Where both have the same value already, nothing is done, whatever the version. A
 // write whose outcome is unknown is looked at and not repeated. Nil means that to
 // was read back and has the value.
-func Over(ctx context.Context, from, to End, ref secret.Ref, expected secret.Version) (m Moved, err error) {
-	source, err := from.Get(ctx, ref, secret.Current)
+func Over(ctx context.Context, from, to *stores.Store, ref secret.Ref, expected secret.Version) (m Moved, err error) {
+	source, err := from.Read(ctx, ref)
 	if err != nil {
 		return m, err
 	}
@@ -96,14 +73,14 @@ func Over(ctx context.Context, from, to End, ref secret.Ref, expected secret.Ver
 		return m, &ConflictError{ref, expected, found}
 	}
 	request := provider.SetRequest{Ref: ref, Value: source.Value}
-	if to.Conditional {
+	if to.Has(facade.ConditionalSet) {
 		request.Expected = &expected
 	}
-	if to.Expiry {
+	if to.Has(facade.Expiry) {
 		request.Expires = source.Metadata.Expires
 	}
-	if to.Tags {
-		request.Tags = source.Metadata.Tags
+	if to.Has(facade.Tags) {
+		request.Tags = Labels(source.Metadata.Tags)
 	}
 	_, err = to.Set(ctx, request)
 	switch {
@@ -138,8 +115,8 @@ func unknown(err error) bool {
 
 // Compare reports at which version the store has ref, empty when it does not have
 // it, and whether its value is value. It takes as long whatever differs.
-func Compare(ctx context.Context, in Reader, ref secret.Ref, value secret.Value) (version secret.Version, same bool, err error) {
-	s, err := in.Get(ctx, ref, secret.Current)
+func Compare(ctx context.Context, in *stores.Store, ref secret.Ref, value secret.Value) (version secret.Version, same bool, err error) {
+	s, err := in.Read(ctx, ref)
 	if fault.Is(err, fault.NotFound, fault.Deleted) {
 		return "", false, nil
 	}
@@ -148,4 +125,18 @@ func Compare(ctx context.Context, in Reader, ref secret.Ref, value secret.Value)
 	}
 	defer s.Value.Wipe()
 	return s.Metadata.Version, hmac.Equal(s.Value.Reveal(), value.Reveal()), nil
+}
+
+// ownPrefix begins the tags that providers make for themselves.
+const ownPrefix = "im-"
+
+// Labels leaves out the tags that the source's provider made for itself.
+func Labels(tags map[string]string) map[string]string {
+	out := map[string]string{}
+	for k, v := range tags {
+		if !strings.HasPrefix(strings.ToLower(k), ownPrefix) {
+			out[k] = v
+		}
+	}
+	return out
 }

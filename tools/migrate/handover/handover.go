@@ -22,9 +22,9 @@ import (
 
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/secret"
-	"github.com/identitymesh/identitymesh/tools/migrate/carry"
 	"github.com/identitymesh/identitymesh/tools/migrate/cutover"
 	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
+	"github.com/identitymesh/identitymesh/tools/migrate/stores"
 )
 
 // Settings are the files that say which provider is in force.
@@ -40,7 +40,7 @@ type Processes interface {
 
 // Side is one of the two stores, as something that can be in force.
 type Side struct {
-	carry.End
+	Store *stores.Store
 	cutover.Wanted
 }
 

@@ -82,7 +82,7 @@ func (h *Handover) forward(ctx context.Context, e ledger.Entry, out *Outcome) er
 	}
 	now := ledger.Change{}
 	failed := func(err error) error { return errors.Join(err, h.Ledger.Fail(ctx, step, err, ledger.Change{})) }
-	source, err := h.Source.Describe(ctx, e.Ref)
+	source, err := h.Source.Store.Look(ctx, e.Ref)
 	switch {
 	case fault.Is(err, fault.NotFound, fault.Deleted):
 		now.Reason = "it was deleted in " + h.Source.Provider + " after it was copied; the copy stays"
@@ -90,7 +90,7 @@ func (h *Handover) forward(ctx context.Context, e ledger.Entry, out *Outcome) er
 	case err != nil:
 		return failed(err)
 	case source.Version != e.SourceVersion || e.Open != 0:
-		moved, err := carry.Over(ctx, h.Source.End, h.Target.End, e.Ref, e.TargetVersion)
+		moved, err := carry.Over(ctx, h.Source.Store, h.Target.Store, e.Ref, e.TargetVersion)
 		var both *carry.ConflictError
 		switch {
 		case errors.As(err, &both):
@@ -173,7 +173,7 @@ func (h *Handover) ready(ctx context.Context, allowed []secret.Ref) error {
 		add("nothing was planned: run \"identitymesh-migrate plan\"")
 	}
 	for ref, connectors := range uses {
-		m, err := h.Target.Describe(ctx, ref)
+		m, err := h.Target.Store.Look(ctx, ref)
 		switch {
 		case err == nil && !m.Disabled:
 		case err == nil:

@@ -1,0 +1,107 @@
+package handover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/provider"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/tools/migrate/carry"
+	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
+	"github.com/identitymesh/identitymesh/tools/migrate/stores"
+)
+
+// others takes refs back that the migration did not copy: those that were set in the
+// target for the first time while it was in force, and those that stayed behind.
+func (h *Handover) others(ctx context.Context, known map[secret.Ref]bool, o RollbackOptions, switched time.Time, out *Outcome, decide func(secret.Ref, string)) error {
+	uses, err := h.Uses(ctx)
+	if err != nil {
+		return err
+	}
+	for ref := range uses {
+		if known[ref] {
+			continue
+		}
+		known[ref] = true
+		m, err := h.Target.Store.Look(ctx, ref)
+		if fault.Is(err, fault.NotFound, fault.Deleted) {
+			continue
+		}
+		if err == nil {
+			err = h.other(ctx, m, ref, true, o, switched, out, decide)
+		}
+		if err != nil {
+			return fmt.Errorf("take back %s: %w", ref, err)
+		}
+	}
+	for token := ""; ; {
+		page, err := stores.Patiently(ctx, h.Target.Store, func(ctx context.Context) (secret.Page, error) {
+			return h.Target.Store.List(ctx, provider.ListRequest{Size: provider.MaxPageSize, Token: token})
+		})
+		if fault.Is(err, fault.Unsupported) {
+			return nil // whatever no connector uses, this store cannot name
+		}
+		if err != nil {
+			return fmt.Errorf("list what was set in %s: %w", h.Target.Provider, err)
+		}
+		for _, m := range page.Items {
+			if m.Ref == "" || known[m.Ref] {
+				continue
+			}
+			known[m.Ref] = true
+			if err := h.other(ctx, m, m.Ref, false, o, switched, out, decide); err != nil {
+				return fmt.Errorf("take back %s: %w", m.Ref, err)
+			}
+		}
+		if token = page.Next; token == "" {
+			return nil
+		}
+	}
+}
+
+// other takes one of them back. used: a connector reads it.
+func (h *Handover) other(ctx context.Context, m secret.Metadata, ref secret.Ref, used bool, o RollbackOptions, switched time.Time, out *Outcome, decide func(secret.Ref, string)) error {
+	if o.KeepSource[ref] || m.Disabled {
+		return nil
+	}
+	if changed := latest(m); !changed.IsZero() && changed.Before(switched.Add(-clockSlack)) {
+		// It was there before the target was in force, and says nothing; but runs that
+		// found it there must find it again.
+		if !used {
+			return nil
+		}
+		if _, err := h.Source.Store.Look(ctx, ref); !fault.Is(err, fault.NotFound, fault.Deleted) {
+			return err
+		}
+	}
+	begun, err := h.Ledger.Begin(ctx, "", ledger.Rollback, ledger.Change{TargetVersion: m.Version, Reason: string(ref)})
+	if err != nil {
+		return err
+	}
+	moved, err := h.over(ctx, ref, "", o)
+	var conflict *carry.ConflictError
+	if errors.As(err, &conflict) {
+		decide(ref, "was set in "+h.Target.Provider+" after the switch, and "+h.Source.Provider+" has another value")
+		return h.Ledger.Fail(ctx, begun, err, ledger.Change{})
+	}
+	if err != nil {
+		return errors.Join(err, h.Ledger.Fail(ctx, begun, err, ledger.Change{}))
+	}
+	if moved.Changed {
+		out.carried(ref)
+	}
+	return h.Ledger.End(ctx, begun, ledger.Change{SourceVersion: moved.From, TargetVersion: moved.To})
+}
+
+// clockSlack is how far the clocks of this host and of a store may be apart.
+const clockSlack = 5 * time.Minute
+
+func latest(m secret.Metadata) time.Time {
+	if m.Updated.After(m.Created) {
+		return m.Updated
+	}
+	return m.Created
+}
