@@ -6,8 +6,8 @@ import { must, type Schemas } from "./client";
 // Keys begin with the resource, so that a change can make everything about it be
 // asked again. Nothing with a secret's value ever goes through this cache.
 
-const often = 4_000; // milliseconds between two looks at what moves by itself
-const seldom = 10_000;
+export const often = 4_000; // milliseconds between two looks at what moves by itself
+export const seldom = 10_000;
 
 export const alive = (run: Schemas["Run"] | undefined) => run?.status === "Queued" || run?.status === "Running";
 

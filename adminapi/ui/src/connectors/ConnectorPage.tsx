@@ -1,14 +1,16 @@
-import { Alert, Button, Code, Group, List, Text, Title } from "@mantine/core";
+import { Alert, Button, Group, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { must, type Schemas } from "../api/client";
-import { useConnector, useRefresh, useRuns, useSchedules } from "../api/queries";
+import { useConnector, useRefresh, useRuns } from "../api/queries";
 import { State, When } from "../parts/Badges";
 import { Confirm } from "../parts/Confirm";
 import { useNotices } from "../parts/Notices";
 import { ProblemAlert } from "../parts/ProblemAlert";
 import { Loaded } from "../parts/States";
 import { RunsTable } from "../runs/RunsTable";
+import { Schedules } from "../schedules/Schedules";
+import { useMay } from "../session/may";
 import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
 import { useConnectorActions, useConnectorTest } from "./actions";
@@ -19,6 +21,7 @@ export function ConnectorPage() {
   const { busy, start, enable } = useConnectorActions();
   const { test, dialog } = useConnectorTest();
   const [deleting, setDeleting] = useState(false);
+  const may = useMay();
   const c = connector.data;
   return (
     <Page
@@ -26,24 +29,34 @@ export function ConnectorPage() {
       actions={
         c && (
           <>
-            <Button size="xs" disabled={!c.enabled || busy} onClick={() => void start(c, "delta")}>
-              Run delta
-            </Button>
-            <Button size="xs" variant="default" disabled={!c.enabled || busy} onClick={() => void start(c, "full")}>
-              Run full
-            </Button>
-            <Button size="xs" variant="default" onClick={() => test(c)}>
-              Test
-            </Button>
-            <Button size="xs" variant="default" component={Link} to={`/connectors/${id}/edit`}>
-              Edit
-            </Button>
-            <Button size="xs" variant="default" disabled={busy} onClick={() => void enable(c, !c.enabled)}>
-              {c.enabled ? "Disable" : "Enable"}
-            </Button>
-            <Button size="xs" variant="light" color="red" onClick={() => setDeleting(true)}>
-              Delete
-            </Button>
+            {may("runs.start") && (
+              <>
+                <Button size="xs" disabled={!c.enabled || busy} onClick={() => void start(c, "delta")}>
+                  Run delta
+                </Button>
+                <Button size="xs" variant="default" disabled={!c.enabled || busy} onClick={() => void start(c, "full")}>
+                  Run full
+                </Button>
+              </>
+            )}
+            {may("connectors.test") && (
+              <Button size="xs" variant="default" onClick={() => test(c)}>
+                Test
+              </Button>
+            )}
+            {may("connectors.write") && (
+              <>
+                <Button size="xs" variant="default" component={Link} to={`/connectors/${id}/edit`}>
+                  Edit
+                </Button>
+                <Button size="xs" variant="default" disabled={busy} onClick={() => void enable(c, !c.enabled)}>
+                  {c.enabled ? "Disable" : "Enable"}
+                </Button>
+                <Button size="xs" variant="light" color="red" onClick={() => setDeleting(true)}>
+                  Delete
+                </Button>
+              </>
+            )}
           </>
         )
       }
@@ -58,7 +71,7 @@ export function ConnectorPage() {
             )}
             <Facts connector={got} />
             <Configuration connector={got} />
-            <Schedules id={id} />
+            <Schedules connectorId={id} />
             <Runs id={id} />
           </>
         )}
@@ -113,35 +126,6 @@ function Configuration({ connector: c }: { connector: Schemas["ConnectorDetail"]
   );
 }
 
-function Schedules({ id }: { id: string }) {
-  const schedules = useSchedules(id);
-  return (
-    <section aria-label="Schedules">
-      <Title order={2} size="h4" mb="xs">
-        Schedules
-      </Title>
-      <Loaded query={schedules} what="schedules">
-        {(s) =>
-          s.total > 0 ? (
-            <List size="sm">
-              {s.items.map((x) => (
-                <List.Item key={x.id}>
-                  {x.kind}, {x.cron ? <Code>{x.cron}</Code> : `every ${x.intervalSeconds} s`}
-                  {x.enabled ? <>, next <When time={x.nextDue} /></> : ", switched off"}
-                </List.Item>
-              ))}
-            </List>
-          ) : (
-            <Text size="sm" c="dimmed">
-              None: it runs only when somebody starts it. The operation create-schedule of the API adds one.
-            </Text>
-          )
-        }
-      </Loaded>
-    </section>
-  );
-}
-
 function Runs({ id }: { id: string }) {
   const runs = useRuns({ connectorId: id }, 10);
   const rows = runs.data?.pages[0]?.items ?? [];
@@ -155,7 +139,7 @@ function Runs({ id }: { id: string }) {
         <>
           <RunsTable label="Newest runs" runs={rows} />
           <Group mt="sm">
-            <Button component={Link} to={`/runs?connector=${id}`} variant="subtle" size="compact-sm">
+            <Button component={Link} to={`/runs?connectorId=${id}`} variant="subtle" size="compact-sm">
               All its runs
             </Button>
           </Group>

@@ -7,6 +7,7 @@ import { RunBadge, State, When } from "../parts/Badges";
 import { Listing } from "../parts/Listing";
 import { Empty, Loaded } from "../parts/States";
 import { count } from "../parts/words";
+import { useMay } from "../session/may";
 import { Page } from "../shell/Page";
 import { useConnectorActions, useConnectorTest } from "./actions";
 
@@ -17,13 +18,16 @@ const perPage = 25;
 
 export function ConnectorsPage() {
   const connectors = useConnectors();
+  const may = useMay();
   return (
     <Page
       title="Connectors"
       actions={
-        <Button component={Link} to="/connectors/new">
-          Create a connector
-        </Button>
+        may("connectors.write") && (
+          <Button component={Link} to="/connectors/new">
+            Create a connector
+          </Button>
+        )
       }
     >
       <Loaded query={connectors} what="connectors">
@@ -31,7 +35,7 @@ export function ConnectorsPage() {
           all.total > 0 ? (
             <Connectors all={all.items} />
           ) : (
-            <Empty title="Nothing is connected yet" action={<Button component={Link} to="/connectors/new">Create the first connector</Button>}>
+            <Empty title="Nothing is connected yet" action={may("connectors.write") && <Button component={Link} to="/connectors/new">Create the first connector</Button>}>
               A connector reads one directory or database. Have its address at hand, and the account that may read it; its password becomes a secret.
             </Empty>
           )
@@ -126,6 +130,8 @@ function LastRun({ connector, known, ask, settled }: { connector: Connector; kno
 
 function Actions({ connector: c, onTest }: { connector: Connector; onTest: () => void }) {
   const { busy, start, enable } = useConnectorActions();
+  const may = useMay();
+  if (!may("runs.start") && !may("connectors.test") && !may("connectors.write")) return null;
   return (
     <Menu position="bottom-end" withInitialFocusPlaceholder={false}>
       <Menu.Target>
@@ -134,18 +140,26 @@ function Actions({ connector: c, onTest }: { connector: Connector; onTest: () =>
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
-        <Menu.Item disabled={!c.enabled} onClick={() => void start(c, "delta")}>
-          Run delta
-        </Menu.Item>
-        <Menu.Item disabled={!c.enabled} onClick={() => void start(c, "full")}>
-          Run full
-        </Menu.Item>
-        <Menu.Item onClick={onTest}>Test</Menu.Item>
-        <Menu.Divider />
-        <Menu.Item component={Link} to={`/connectors/${c.id}/edit`}>
-          Edit
-        </Menu.Item>
-        <Menu.Item onClick={() => void enable(c, !c.enabled)}>{c.enabled ? "Disable" : "Enable"}</Menu.Item>
+        {may("runs.start") && (
+          <>
+            <Menu.Item disabled={!c.enabled} onClick={() => void start(c, "delta")}>
+              Run delta
+            </Menu.Item>
+            <Menu.Item disabled={!c.enabled} onClick={() => void start(c, "full")}>
+              Run full
+            </Menu.Item>
+          </>
+        )}
+        {may("connectors.test") && <Menu.Item onClick={onTest}>Test</Menu.Item>}
+        {may("connectors.write") && (
+          <>
+            <Menu.Divider />
+            <Menu.Item component={Link} to={`/connectors/${c.id}/edit`}>
+              Edit
+            </Menu.Item>
+            <Menu.Item onClick={() => void enable(c, !c.enabled)}>{c.enabled ? "Disable" : "Enable"}</Menu.Item>
+          </>
+        )}
       </Menu.Dropdown>
     </Menu>
   );

@@ -1,6 +1,7 @@
 import { Autocomplete, Button, Group } from "@mantine/core";
 import { type ReactNode, useState } from "react";
 import { useSecrets } from "../api/queries";
+import { useMay } from "../session/may";
 import { SetSecret } from "../secrets/SetSecret";
 
 interface Props {
@@ -16,6 +17,7 @@ interface Props {
 /** The ref of a secret: one that exists, or one that is set in place. */
 export function RefField({ value, onChange, maw, ...input }: Props) {
   const secrets = useSecrets();
+  const may = useMay();
   const [setting, setSetting] = useState(false);
   const refs = secrets.data?.pages.flatMap((p) => p.items.flatMap((s) => s.ref ?? [])) ?? [];
   const known = refs.includes(value);
@@ -32,7 +34,7 @@ export function RefField({ value, onChange, maw, ...input }: Props) {
         autoComplete="off"
         spellCheck={false}
       />
-      {!known && (
+      {!known && may("secrets.write") && (
         <Button variant="default" onClick={() => setSetting(true)} aria-label={`Set a new secret for ${input.label}`}>
           Set a new secret
         </Button>

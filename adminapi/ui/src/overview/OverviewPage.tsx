@@ -5,6 +5,7 @@ import type { Schemas } from "../api/client";
 import { useConnectors, useNewestRuns, useStatus } from "../api/queries";
 import { Empty, Loaded } from "../parts/States";
 import { RunsTable } from "../runs/RunsTable";
+import { useMay } from "../session/may";
 import { Page } from "../shell/Page";
 import { Instances } from "./Instances";
 import { Provider } from "./Provider";
@@ -13,6 +14,7 @@ export function OverviewPage() {
   const status = useStatus();
   const connectors = useConnectors();
   const runs = useNewestRuns(10);
+  const may = useMay();
   return (
     <Page title="Overview">
       <Loaded query={status} what="the status">
@@ -43,7 +45,7 @@ export function OverviewPage() {
                 </Group>
               </>
             ) : connectors.data?.total === 0 ? (
-              <Empty title="Nothing is connected yet" action={<Button component={Link} to="/connectors/new">Create a connector</Button>}>
+              <Empty title="Nothing is connected yet" action={may("connectors.write") && <Button component={Link} to="/connectors/new">Create a connector</Button>}>
                 First store the password of the account that reads your directory or database on the page Secrets, or while you create the connector.
                 Then create a connector and run it.
               </Empty>

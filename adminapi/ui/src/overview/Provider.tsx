@@ -4,6 +4,7 @@ import { ProblemError } from "../api/problem";
 import { useRefresh } from "../api/queries";
 import { ProviderBadge, When } from "../parts/Badges";
 import { useAction } from "../parts/useAction";
+import { useMay } from "../session/may";
 import { useApi } from "../session/session";
 
 /** The secret provider in force, and the button that reloads it. */
@@ -11,6 +12,7 @@ export function Provider({ provider: p }: { provider: Schemas["Plugin"] }) {
   const api = useApi();
   const refresh = useRefresh();
   const reload = useAction();
+  const may = useMay();
   const works = p.state === "Ready" || p.state === "Degraded";
 
   const press = () =>
@@ -77,11 +79,13 @@ export function Provider({ provider: p }: { provider: Schemas["Plugin"] }) {
           </>
         )}
       </dl>
-      <Group>
-        <Button variant="default" size="xs" onClick={() => void press()} loading={reload.busy}>
-          Reload
-        </Button>
-      </Group>
+      {may("provider.reload") && (
+        <Group>
+          <Button variant="default" size="xs" onClick={() => void press()} loading={reload.busy}>
+            Reload
+          </Button>
+        </Group>
+      )}
     </Stack>
   );
 }

@@ -1,17 +1,21 @@
 import { Alert, Anchor, Button, Group, List, Stack, Text, Title } from "@mantine/core";
-import { Fragment } from "react";
+import { Fragment, type ReactNode } from "react";
 import { Link, useParams } from "react-router";
 import { must, type Schemas } from "../api/client";
 import { reasonOf } from "../api/reasons";
 import { alive, useRefresh, useRun, useRunLogs } from "../api/queries";
+import { Copyable } from "../parts/Copyable";
 import { RunBadge } from "../parts/Badges";
+import { Explain } from "../parts/Explain";
 import { Listing } from "../parts/Listing";
 import { ProblemAlert } from "../parts/ProblemAlert";
 import { Loaded } from "../parts/States";
 import { useAction } from "../parts/useAction";
 import { count, duration, exact } from "../parts/words";
+import { useMay } from "../session/may";
 import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
+import { Earlier } from "./Earlier";
 
 export function RunPage() {
   const { id = "" } = useParams();
@@ -19,6 +23,7 @@ export function RunPage() {
   const api = useApi();
   const refresh = useRefresh();
   const cancel = useAction();
+  const may = useMay();
   const press = () =>
     cancel.run(async () => {
       await must(api.POST("/api/runs/{id}/cancel", { params: { path: { id } } }));
@@ -30,7 +35,7 @@ export function RunPage() {
     <Page
       title={title}
       actions={
-        run.data?.status === "Queued" && (
+        run.data?.status === "Queued" && may("runs.cancel") && (
           <Button variant="default" onClick={() => void press()} loading={cancel.busy}>
             Cancel
           </Button>
@@ -42,6 +47,7 @@ export function RunPage() {
           <>
             <Outcome run={r} />
             <Facts run={r} />
+            <Earlier run={r} />
             <Logs id={r.id} live={alive(r)} />
           </>
         )}
@@ -68,6 +74,7 @@ export function Outcome({ run: r }: { run: Schemas["Run"] }) {
                 What to do: {step}
               </Text>
             )}
+            <Explain reason={r.reason} words="What does this mean?" />
           </Stack>
         </Alert>
       )}
@@ -86,7 +93,7 @@ export function Outcome({ run: r }: { run: Schemas["Run"] }) {
 }
 
 function Facts({ run: r }: { run: Schemas["Run"] }) {
-  const rows: [string, string | undefined][] = [
+  const rows: [string, ReactNode][] = [
     ["Started by", r.trigger === "schedule" ? "its schedule" : r.requestedBy],
     ["Queued", exact(r.queued)],
     ["Started", exact(r.started)],
@@ -101,8 +108,8 @@ function Facts({ run: r }: { run: Schemas["Run"] }) {
     ["Pages", count(r.pages)],
     ["Watermark before", r.watermarkBefore],
     ["Watermark after", r.watermarkAfter],
-    ["Trace id", r.traceId],
-    ["Run id", r.id],
+    ["Trace id", r.traceId && <Copyable text={r.traceId} what="the trace id" />],
+    ["Run id", <Copyable key="id" text={r.id} what="the run id" />],
   ];
   return (
     <dl className="facts">

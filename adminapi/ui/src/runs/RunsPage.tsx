@@ -1,68 +1,53 @@
-import { Button, Group, NativeSelect } from "@mantine/core";
-import { Link, useSearchParams } from "react-router";
-import type { Schemas } from "../api/client";
-import { type RunFilter, useConnectors, useRuns } from "../api/queries";
-import { ProblemAlert } from "../parts/ProblemAlert";
-import { Empty, Loading } from "../parts/States";
+import { Button } from "@mantine/core";
+import { Link } from "react-router";
+import { must } from "../api/client";
+import { often, useConnectors } from "../api/queries";
+import { ChoiceFilter } from "../list/Filters";
+import { ServerList } from "../list/ServerList";
+import { useServerList } from "../list/useServerList";
+import { useAddressView } from "../list/view";
+import { Empty } from "../parts/States";
+import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
-import { RunsTable } from "./RunsTable";
+import { runColumns, statuses } from "./columns";
 
-const statuses: Schemas["Run"]["status"][] = ["Queued", "Running", "Succeeded", "Failed", "Interrupted", "Cancelled"];
-
-/** Runs, newest first. The filter stands in the address, so that it can be sent to a colleague. */
+/** Runs, newest first. */
 export function RunsPage() {
-  const [search, setSearch] = useSearchParams();
+  const api = useApi();
   const connectors = useConnectors();
-  const connectorId = search.get("connector") ?? "";
-  const status = statuses.find((s) => s === search.get("status"));
-  const filter: RunFilter = { ...(connectorId && { connectorId }), ...(status && { status }) };
-  const runs = useRuns(filter);
-  const rows = runs.data?.pages.flatMap((p) => p.items);
-
-  function choose(key: string, value: string) {
-    const next = new URLSearchParams(search);
-    if (value) next.set(key, value);
-    else next.delete(key);
-    setSearch(next, { replace: true });
-  }
-
+  const view = useAddressView("connectorId", "status");
+  const status = statuses.find((s) => s === view.filters.status);
+  const runs = useServerList(
+    "runs",
+    view,
+    ({ status: _, ...query }, signal) => must(api.GET("/api/runs", { params: { query: { ...query, ...(status && { status }) } }, signal })),
+    often,
+  );
   return (
     <Page title="Runs">
-      <Group component="search" gap="sm">
-        <NativeSelect
-          label="Connector"
-          value={connectorId}
-          onChange={(e) => choose("connector", e.currentTarget.value)}
-          data={[{ value: "", label: "All" }, ...(connectors.data?.items ?? []).map((c) => ({ value: c.id, label: c.name }))]}
-        />
-        <NativeSelect
-          label="Outcome"
-          value={status ?? ""}
-          onChange={(e) => choose("status", e.currentTarget.value)}
-          data={[{ value: "", label: "All" }, ...statuses]}
-        />
-      </Group>
-      {runs.isError && <ProblemAlert error={runs.error} onRetry={() => void runs.refetch()} />}
-      {rows === undefined ? (
-        !runs.isError && <Loading what="runs" />
-      ) : rows.length > 0 ? (
-        <RunsTable label="Runs" runs={rows} />
-      ) : connectorId || status ? (
-        <Empty title="No run is like that" action={<Button variant="default" onClick={() => setSearch({}, { replace: true })}>Show all runs</Button>}>
-          Choose another connector or outcome.
-        </Empty>
-      ) : (
-        <Empty title="Nothing has run yet" action={<Button component={Link} to="/connectors">Go to the connectors</Button>}>
-          Choose a connector and press Run full, or give it a schedule.
-        </Empty>
-      )}
-      {runs.hasNextPage && (
-        <Group>
-          <Button variant="default" onClick={() => void runs.fetchNextPage()} loading={runs.isFetchingNextPage}>
-            Show older runs
-          </Button>
-        </Group>
-      )}
+      <ServerList
+        what="runs"
+        view={view}
+        query={runs}
+        id={(r) => r.id}
+        columns={runColumns}
+        filters={
+          <>
+            <ChoiceFilter
+              label="Connector"
+              value={view.filters.connectorId}
+              onChange={(connectorId) => view.change({ filters: { connectorId } })}
+              choices={(connectors.data?.items ?? []).map((c) => ({ value: c.id, label: c.name }))}
+            />
+            <ChoiceFilter label="Outcome" value={status} onChange={(to) => view.change({ filters: { status: to } })} choices={statuses} />
+          </>
+        }
+        empty={
+          <Empty title="Nothing has run yet" action={<Button component={Link} to="/connectors">Go to the connectors</Button>}>
+            Choose a connector and press Run full, or give it a schedule.
+          </Empty>
+        }
+      />
     </Page>
   );
 }

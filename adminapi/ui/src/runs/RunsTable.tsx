@@ -1,55 +1,8 @@
-import { Anchor, Text } from "@mantine/core";
-import { Link } from "react-router";
 import type { Schemas } from "../api/client";
-import { RunBadge, When } from "../parts/Badges";
 import { Listing } from "../parts/Listing";
-import { count, duration } from "../parts/words";
+import { runColumns } from "./columns";
 
-type Run = Schemas["Run"];
-
-/** What a run changed, in few words. */
-export function changes(run: Run): string {
-  const c = run.counts;
-  const parts = (
-    [
-      ["added", c.added],
-      ["updated", c.updated],
-      ["gone", c.absent],
-      ["failed", c.failed],
-    ] as const
-  ).flatMap(([name, n]) => (n > 0 ? [`${count(n)} ${name}`] : []));
-  return parts.length > 0 ? parts.join(", ") : run.kind === "test" || run.started === undefined ? "" : "no changes";
-}
-
-export function RunsTable({ label, runs }: { label: string; runs: Run[] }) {
-  return (
-    <Listing
-      label={label}
-      rows={runs}
-      id={(r) => r.id}
-      columns={[
-        {
-          header: "Connector",
-          cell: (r) => (
-            <Anchor component={Link} to={`/runs/${r.id}`} inherit aria-label={`${r.kind} run of ${r.connectorName}, ${r.status}`}>
-              {r.connectorName}
-            </Anchor>
-          ),
-        },
-        { header: "Kind", cell: (r) => r.kind },
-        {
-          header: "Outcome",
-          cell: (r) => (
-            <>
-              <RunBadge status={r.status} />
-              {r.reason && <Text size="xs" c="dimmed" mt={2}>{r.reason}</Text>}
-            </>
-          ),
-        },
-        { header: "Changes", cell: changes },
-        { header: "Took", cell: (r) => (r.started ? duration(r.durationSeconds) : "") },
-        { header: "Queued", cell: (r) => <When time={r.queued} /> },
-      ]}
-    />
-  );
+/** A few runs within another page. */
+export function RunsTable({ label, runs }: { label: string; runs: Schemas["Run"][] }) {
+  return <Listing label={label} rows={runs} id={(r) => r.id} columns={runColumns} />;
 }

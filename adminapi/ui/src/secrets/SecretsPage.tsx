@@ -1,14 +1,16 @@
-import { Alert, Anchor, Button, CopyButton, Group, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Group, Text, TextInput } from "@mantine/core";
 import { useState } from "react";
 import { Link } from "react-router";
 import { must, type Schemas } from "../api/client";
 import { useRefresh, useSecrets, useStatus } from "../api/queries";
 import { State, When } from "../parts/Badges";
 import { Confirm } from "../parts/Confirm";
+import { Copyable } from "../parts/Copyable";
 import { Listing } from "../parts/Listing";
 import { useNotices } from "../parts/Notices";
 import { ProblemAlert } from "../parts/ProblemAlert";
 import { Empty, Loading } from "../parts/States";
+import { useMay } from "../session/may";
 import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
 import { SetSecret } from "./SetSecret";
@@ -18,6 +20,7 @@ type Secret = Schemas["SecretMetadata"];
 /** All secrets by their refs. Values go in and are never shown: the API does not return them. */
 export function SecretsPage() {
   const secrets = useSecrets();
+  const may = useMay();
   const provider = useStatus().data?.provider;
   const [setting, setSetting] = useState<Secret | "new" | null>(null);
   const [deleting, setDeleting] = useState<Secret | null>(null);
@@ -28,7 +31,7 @@ export function SecretsPage() {
   const last = secrets.data?.pages.at(-1);
 
   return (
-    <Page title="Secrets" actions={<Button onClick={() => setSetting("new")}>Set a secret</Button>}>
+    <Page title="Secrets" actions={may("secrets.write") && <Button onClick={() => setSetting("new")}>Set a secret</Button>}>
       <Text c="dimmed" size="sm">
         {provider ? `Kept by ${provider.name}. ` : ""}Nobody can read a value here; setting a ref again rotates it, and the next run uses the new value.
       </Text>
@@ -41,7 +44,7 @@ export function SecretsPage() {
       {all === undefined ? (
         !secrets.isError && <Loading what="secrets" />
       ) : all.length === 0 ? (
-        <Empty title="No secret is stored yet" action={<Button onClick={() => setSetting("new")}>Set the first secret</Button>}>
+        <Empty title="No secret is stored yet" action={may("secrets.write") && <Button onClick={() => setSetting("new")}>Set the first secret</Button>}>
           Store the password of the account that reads your directory or database, under a ref such as secret://ad/svc/password. Then create a connector that
           uses the ref.
         </Empty>
@@ -58,7 +61,9 @@ export function SecretsPage() {
                 cell: (s) => (
                   <>
                     <span className="mono">{s.ref ?? "unknown: the store has only the name"}</span>
-                    <Name name={s.name} />
+                    <Text size="xs" c="dimmed" component="div">
+                      <Copyable text={s.name} what="the name in the store" />
+                    </Text>
                   </>
                 ),
               },
@@ -70,12 +75,16 @@ export function SecretsPage() {
                 cell: (s) =>
                   s.ref && (
                     <Group gap={6}>
-                      <Button size="compact-xs" variant="default" aria-label={`Rotate ${s.ref}`} onClick={() => setSetting(s)}>
-                        Rotate
-                      </Button>
-                      <Button size="compact-xs" variant="light" color="red" aria-label={`Delete ${s.ref}`} onClick={() => setDeleting(s)}>
-                        Delete
-                      </Button>
+                      {may("secrets.write") && (
+                        <Button size="compact-xs" variant="default" aria-label={`Rotate ${s.ref}`} onClick={() => setSetting(s)}>
+                          Rotate
+                        </Button>
+                      )}
+                      {may("secrets.delete") && (
+                        <Button size="compact-xs" variant="light" color="red" aria-label={`Delete ${s.ref}`} onClick={() => setDeleting(s)}>
+                          Delete
+                        </Button>
+                      )}
                     </Group>
                   ),
               },
@@ -94,23 +103,6 @@ export function SecretsPage() {
       {setting && <SetSecret {...(setting !== "new" && { secret: setting })} onClose={() => setSetting(null)} />}
       {deleting?.ref && <DeleteSecret secret={deleting} secretRef={deleting.ref} onClose={() => setDeleting(null)} />}
     </Page>
-  );
-}
-
-function Name({ name }: { name: string }) {
-  return (
-    <Group gap={6} c="dimmed">
-      <Text size="xs" className="mono">
-        {name}
-      </Text>
-      <CopyButton value={name}>
-        {({ copied, copy }) => (
-          <Button size="compact-xs" variant="subtle" color="gray" onClick={copy} aria-label={`Copy the name ${name}`}>
-            {copied ? "Copied" : "Copy"}
-          </Button>
-        )}
-      </CopyButton>
-    </Group>
   );
 }
 
