@@ -107,7 +107,7 @@ func (t *tool) app() *cli.App {
 
 // commands in the order in which they are used.
 func (t *tool) commands() []*cli.Command {
-	return []*cli.Command{t.status()}
+	return []*cli.Command{t.plan(), t.run(), t.verify(), t.status()}
 }
 
 // check looks at the options that all commands share.

@@ -102,7 +102,8 @@ func (l *Ledger) Close() error {
 type Side struct {
 	// Provider as Secrets:Provider would call it.
 	Provider string `json:"provider"`
-	// Config is the path of the settings file that it is configured in.
+	// Config is the path of the settings file that it is configured in; empty for the one
+	// that the product runs with.
 	Config string `json:"config"`
 	// Store is what the store calls itself, as in a vault's host; it never holds a
 	// credential.
@@ -138,16 +139,35 @@ func (l *Ledger) Migration(ctx context.Context) (Migration, error) {
 	return m, nil
 }
 
-// Found makes the ledger be about m, whose Who, Host and Created it fills in. There
-// is one migration in a ledger: another one is an error.
+// BegunError is a ledger that cannot be made to be about another migration, because the
+// one that it is about has copied secrets.
+type BegunError struct{ Migration Migration }
+
+// Error says which migration it is.
+func (e *BegunError) Error() string {
+	return fmt.Sprintf("migration %s from %s (%s) to %s (%s) has copied secrets", e.Migration.ID,
+		e.Migration.From.Provider, e.Migration.From.Store, e.Migration.To.Provider, e.Migration.To.Store)
+}
+
+// Found makes the ledger be about m, whose Who, Host and Created it fills in. One that
+// was planned before and has copied nothing gives way; another one is a [*BegunError].
 func (l *Ledger) Found(ctx context.Context, m Migration) error {
+	before, err := l.Migration(ctx)
+	if err != nil && !errors.Is(err, ErrNone) {
+		return err
+	}
 	return l.submit(ctx, func(b *batch) error {
-		var n int
-		if err := b.tx.QueryRow("SELECT COUNT(*) FROM migration").Scan(&n); err != nil {
+		var copied int
+		if err := b.tx.QueryRow("SELECT COUNT(*) FROM refs WHERE written <> '' OR open <> 0").Scan(&copied); err != nil {
 			return &brokenError{err}
 		}
-		if n > 0 {
-			return fmt.Errorf("the ledger %s is about another migration", l.path)
+		if copied > 0 {
+			return &BegunError{before}
+		}
+		for _, table := range []string{"refs", "migration"} {
+			if err := b.exec("DELETE FROM " + table); err != nil {
+				return err
+			}
 		}
 		return b.exec(`INSERT INTO migration (one, id, created, who, host, from_provider, from_config, from_store, to_provider, to_config, to_store)
 			VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, m.ID, b.at, l.config.Who, l.config.Host,

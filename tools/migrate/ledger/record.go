@@ -103,6 +103,15 @@ func (l *Ledger) end(ctx context.Context, i Intent, failure error, c Change) err
 // Record records a step that changes no store, and moves ref on. An intent of ref
 // that has no outcome is not touched by it.
 func (l *Ledger) Record(ctx context.Context, ref secret.Ref, step Step, c Change) error {
+	return l.record(ctx, ref, step, "", c)
+}
+
+// Obstruct records that ref cannot go on, and why in one word.
+func (l *Ledger) Obstruct(ctx context.Context, ref secret.Ref, v Verdict, c Change) error {
+	return l.record(ctx, ref, Block, v, c)
+}
+
+func (l *Ledger) record(ctx context.Context, ref secret.Ref, step Step, v Verdict, c Change) error {
 	return l.submit(context.WithoutCancel(ctx), func(b *batch) error {
 		from, open, err := b.state(ref)
 		if err != nil {
@@ -119,6 +128,11 @@ func (l *Ledger) Record(ctx context.Context, ref secret.Ref, step Step, c Change
 			SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion, Outcome: fault.OK.String(), Reason: c.Reason}
 		if _, err := b.event(e); err != nil {
 			return err
+		}
+		if v != "" {
+			if err := b.exec("UPDATE refs SET verdict = ? WHERE ref = ?", string(v), string(ref)); err != nil {
+				return err
+			}
 		}
 		return b.move(e, c)
 	})

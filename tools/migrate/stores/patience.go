@@ -9,10 +9,8 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
-// waits lie between the tries of a call that may succeed later.
-func waits() []time.Duration {
-	return []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second}
-}
+// tries is how often a call is made that may succeed later.
+const tries = 5
 
 // Passing reports whether what failed may succeed later without anybody doing
 // anything.
@@ -22,23 +20,29 @@ func Passing(err error) bool { return fault.Is(err, fault.Throttled, fault.Unava
 // some 15 seconds. A store that refuses for its rate is left alone for as long as it
 // asks.
 func Patiently[T any](ctx context.Context, s *Store, call func(context.Context) (T, error)) (v T, err error) {
-	for _, wait := range append(waits(), 0) {
+	for attempt := 1; ; attempt++ {
 		if err = s.Pacer.Pause(ctx); err != nil {
 			return v, err
 		}
 		if v, err = call(ctx); !Passing(err) {
 			return v, err
 		}
-		if ctx.Err() != nil || wait == 0 {
+		throttled := s.Refused(err)
+		if ctx.Err() != nil || attempt == tries {
 			return v, err
 		}
-		if !s.Refused(err) {
-			if e := s.sleep(ctx, wait); e != nil {
+		if !throttled {
+			if e := s.Rest(ctx, attempt); e != nil {
 				return v, errors.Join(e, err)
 			}
 		}
 	}
-	return v, err
+}
+
+// Rest waits behind the given try, which was in vain: 1 second behind the first, and
+// twice as long behind each further one.
+func (s *Store) Rest(ctx context.Context, attempt int) error {
+	return s.sleep(ctx, time.Second<<(attempt-1))
 }
 
 // Refused slows down when err is a refusal for the rate, and reports whether it is.
