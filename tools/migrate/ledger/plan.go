@@ -179,6 +179,7 @@ type Unnamed struct {
 // Unnamed returns the first entries of the source whose ref is not known, at most
 // limit, and how many there are.
 func (l *Ledger) Unnamed(ctx context.Context, limit int) (list []Unnamed, all int, err error) {
+	list = []Unnamed{}
 	if err = l.db.Read.QueryRowContext(ctx, "SELECT COUNT(*) FROM unnamed").Scan(&all); err != nil {
 		return nil, 0, fmt.Errorf("read the ledger %s: %w", l.path, err)
 	}

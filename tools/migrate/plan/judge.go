@@ -116,7 +116,7 @@ func (p *planner) compared(ctx context.Context, ref secret.Ref, value secret.Val
 
 func (p *planner) differs(ref secret.Ref, reason string, c ledger.Change) (ledger.Verdict, ledger.Change, error) {
 	c.Reason = reason
-	c.Next = fmt.Sprintf("find out which one is right; identitymesh-migrate run --replace '%s' takes the source's, unless the target's is the newer one", ref)
+	c.Next = fmt.Sprintf("find out which value is right; if the source's is: identitymesh-migrate run --replace '%s'; if the target's is: set it in the source too, "+replan, ref)
 	return ledger.Differs, c, nil
 }
 

@@ -28,7 +28,7 @@ func (r *runner) confirm(ctx context.Context, ref secret.Ref, want stores.Finger
 	}
 	return r.block(ctx, ref, ledger.Differs, ledger.Change{TargetVersion: f.meta.Version,
 		Reason: "somebody else set it in the target right after it was copied",
-		Next:   fmt.Sprintf("find out which one is right: set that in the source, or, for the source's, identitymesh-migrate run --replace '%s'", ref)})
+		Next:   decide(ref)})
 }
 
 // verifyCopy verifies a copy of an earlier run.
@@ -134,5 +134,5 @@ func (r *runner) changedInTarget(ctx context.Context, e ledger.Entry, f found, b
 		reason = "it was set in both stores after it was copied, and both are left as they are"
 	}
 	return r.block(ctx, e.Ref, ledger.Differs, ledger.Change{TargetVersion: f.meta.Version, Reason: reason,
-		Next: fmt.Sprintf("find out which one is right: set that in the source, or, for the source's, identitymesh-migrate run --replace '%s'", e.Ref)})
+		Next: decide(e.Ref)})
 }

@@ -102,24 +102,30 @@ func (r *runner) find(ctx context.Context, ref secret.Ref, want stores.Fingerpri
 
 // refuse blocks what must not be set, and reports whether it did.
 func (r *runner) refuse(ctx context.Context, e ledger.Entry, source secret.Metadata, f found) (bool, error) {
-	var reason string
+	reason, next := "", decide(e.Ref)
 	switch {
 	case !f.there || f.same:
 		return false, nil
 	case f.held != nil:
-		reason = "the target has it and does not give its value: " + f.held.Error()
+		reason, next = "the target has it and does not give its value: "+f.held.Error(), "make it readable in the target, then plan and run again"
 	case e.Written != "" && f.meta.Version == e.Written:
 		return false, nil // our own copy, which the source outran
 	case !r.Replace(e.Ref):
 		reason = "the target has another value, which this migration did not write"
 	case newer(f.meta, source):
 		reason = fmt.Sprintf("the target's value was set at %s, after the source's at %s, and the older never replaces the newer",
-			f.meta.Updated.UTC().Format(time.RFC3339), source.Updated.UTC().Format(time.RFC3339))
+			f.meta.Updated.UTC().Format(time.RFC3339Nano), source.Updated.UTC().Format(time.RFC3339Nano))
+		next = "set the right value in the source, which makes it the newer one, then plan and run again"
 	default:
 		return false, nil
 	}
-	next := fmt.Sprintf("find out which one is right: set that in the source, or, for the source's, identitymesh-migrate run --replace '%s'", e.Ref)
 	return true, r.block(ctx, e.Ref, ledger.Differs, ledger.Change{TargetVersion: f.meta.Version, Reason: reason, Next: next})
+}
+
+// decide is what to do about a ref that has two values.
+func decide(ref secret.Ref) string {
+	return fmt.Sprintf("find out which value is right; if the source's is: identitymesh-migrate run --replace '%s'; "+
+		"if the target's is: set it in the source too, then plan and run again", ref)
 }
 
 // newer reports whether a is known to be newer than b.
