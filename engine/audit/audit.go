@@ -4,8 +4,14 @@
 //
 // An action is recorded twice: before it is tried, so that none can happen without
 // a trace, and when its outcome is known. Whoever cannot write the first record
-// must not act. Start reading at [Log.Begin]; [Verifier] checks a chain,
-// [VerifyExport] away from the database.
+// must not act. What happens by itself is recorded once, by a [Recorder], which keeps
+// it in a file while the database is away. What runs do to objects has a chain for
+// each connector, whose records are written by the transactions that do it.
+//
+// Start reading at [Log.Begin] and [Log.Objects]; [Log.Verify] checks a chain,
+// [VerifyExport] does it away from the database. [Log.Prune] removes old records
+// behind a signed [Checkpoint], and a [Keeper] does that every day and writes the
+// ends of the chains elsewhere.
 package audit
 
 import (
@@ -30,8 +36,9 @@ const versionTable = "IM_AuditSchema"
 // Log is the chain of records in the product database. It is safe for concurrent
 // use, by several processes too: they take turns.
 type Log struct {
-	db  *productdb.DB
-	now func() time.Time
+	db      *productdb.DB
+	now     func() time.Time
+	trusted []string
 }
 
 // Open brings the tables up to date. The caller keeps the database and closes it;

@@ -14,6 +14,8 @@ type Phase string
 const (
 	Intent  Phase = "intent"
 	Outcome Phase = "outcome"
+	// Event is of something that happened, and has no second record.
+	Event Phase = "event"
 )
 
 // Entry is what a caller says of an action. No field may hold a secret value.
@@ -41,7 +43,7 @@ type Record struct {
 	// Time in UTC, whole microseconds.
 	Time  time.Time `json:"time"`
 	Phase Phase     `json:"phase"`
-	// Intent is the Seq of the record whose outcome this is; 0 for an intent.
+	// Intent is the Seq of the record whose outcome this is; 0 for others.
 	Intent int64 `json:"intent,omitempty"`
 	Entry
 	// Outcome is the reason of package fault, OK for success; empty for an intent.

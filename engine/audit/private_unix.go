@@ -1,0 +1,16 @@
+//go:build unix
+
+package audit
+
+import (
+	"fmt"
+	"io/fs"
+)
+
+// onlyOwner fails when others may read or write the file.
+func onlyOwner(info fs.FileInfo) error {
+	if mode := info.Mode(); !mode.IsRegular() || mode.Perm()&0o077 != 0 {
+		return fmt.Errorf("can be opened by others than its owner (mode %04o); run: chmod 0600", mode.Perm())
+	}
+	return nil
+}
