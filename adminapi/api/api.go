@@ -21,6 +21,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/identitymesh/identitymesh/adminapi/authn"
 	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/audit"
@@ -56,6 +57,12 @@ type Config struct {
 	Provider Provider
 	// Audit records every change before it is made.
 	Audit *audit.Log
+	// Tokens and Sessions sign operators in. SignInWays are the ways for browsers
+	// beside tokens, and SignIns counts the failures of all.
+	Tokens     *authn.Tokens
+	Sessions   *authn.Sessions
+	SignInWays []SignInWay
+	SignIns    *authn.Lockout
 	// Reload replaces the provider by what the configuration says now; trigger says
 	// who asked.
 	Reload func(ctx context.Context, trigger string) error
@@ -74,13 +81,18 @@ type API struct {
 	huma huma.API
 	// unrecorded are operations that could change something without a record.
 	unrecorded []error
+	public     []string
 }
 
-// bearer is the name of the security scheme.
-const bearer = "token"
+// Public returns the patterns of the operations that need no sign-in.
+func (a *API) Public() []string { return a.public }
+
+// bearer and session are the names of the security schemes.
+const bearer, session = "token", "session"
 
 // New adds the operations and their document to mux.
 func New(mux *http.ServeMux, c Config) (*API, error) {
+	a := &API{Config: c}
 	document := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{
@@ -91,9 +103,13 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 		},
 		Components: &huma.Components{
 			Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
-			SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {
-				Type: "http", Scheme: "bearer", Description: "The administrator's token from the file admin-token in the data folder.",
-			}},
+			SecuritySchemes: map[string]*huma.SecurityScheme{
+				bearer: {Type: "http", Scheme: "bearer", Description: "An API token; the first one is in the file admin-token in the data folder."},
+				session: {
+					Type: "apiKey", In: "cookie", Name: a.Sessions.CookieName(),
+					Description: "The session of a browser, which POST /api/session begins. It counts for the Admin API's own pages only.",
+				},
+			},
 		},
 		Tags: []*huma.Tag{
 			{Name: tagConnectors, Description: "Connected systems and what was imported from them."},
@@ -101,10 +117,10 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 			{Name: tagRuns, Description: "What ran, what runs and what is to run."},
 			{Name: tagSecrets, Description: "Secrets by their refs; values go in and never come out."},
 			{Name: tagStatus, Description: "The processes of the product and the secret provider in force."},
+			{Name: tagSignIn, Description: "Who is signed in, API tokens, and what each role may do."},
 			{Name: tagAudit, Description: "Who changed what, as a chain of records that shows whether somebody changed it."},
 		},
 	}
-	a := &API{Config: c}
 	a.huma = humago.New(mux, huma.Config{
 		OpenAPI: document,
 		Formats: map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
@@ -122,6 +138,8 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 	a.reload()
 	a.migrations()
 	a.audit()
+	a.sessions()
+	a.tokens()
 	if err := errors.Join(a.unrecorded...); err != nil {
 		return nil, err
 	}
@@ -143,6 +161,7 @@ const (
 	tagSecrets    = "Secrets"
 	tagStatus     = "Status"
 	tagAudit      = "Audit"
+	tagSignIn     = "Sign-in"
 )
 
 func (a *API) serveDocument(mux *http.ServeMux) error {
@@ -181,9 +200,14 @@ const permissionExtension = "x-identitymesh-permission"
 // add adds an operation whose errors become problems. Who lacks the permission
 // hears so before anything of the request is read.
 func add[I, O any](a *API, needs authz.Permission, op huma.Operation, handle func(context.Context, *I) (*O, error)) {
-	op.Security = []map[string][]string{{bearer: {}}}
-	op.Extensions = map[string]any{permissionExtension: string(needs)}
-	op.Middlewares = append(op.Middlewares, a.permitted(needs))
+	if needs == public {
+		op.Security = []map[string][]string{}
+		a.public = append(a.public, op.Method+" "+op.Path)
+	} else {
+		op.Security = []map[string][]string{{bearer: {}}, {session: {}}}
+		op.Extensions = map[string]any{permissionExtension: string(needs)}
+		op.Middlewares = append(op.Middlewares, a.permitted(needs))
+	}
 	if op.Responses == nil {
 		op.Responses = map[string]*huma.Response{}
 	}
@@ -203,17 +227,25 @@ func add[I, O any](a *API, needs authz.Permission, op huma.Operation, handle fun
 // permitted lets only those through who have the permission.
 func (a *API) permitted(needs authz.Permission) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		p := authz.From(ctx.Context())
-		if p.May(needs) {
-			next(ctx)
+		if err := a.lacks(ctx.Context(), needs); err != nil {
+			r, w := humago.Unwrap(ctx)
+			problem.Write(w, r, err.(*problem.Problem))
 			return
 		}
-		a.Logger.WarnContext(ctx.Context(), "a request lacks the permission", "operator", p.String(), "role", string(p.Role),
-			"permission", string(needs), "request_id", problem.RequestID(ctx.Context()))
-		r, w := humago.Unwrap(ctx)
-		problem.Write(w, r, problem.New(http.StatusForbidden, "permission-missing",
-			fmt.Sprintf("This needs the permission %s, which %s with the role %s lacks; an administrator can give it.", needs, p, p.Role)))
+		next(ctx)
 	}
+}
+
+// lacks returns a problem when who makes the request lacks the permission.
+func (a *API) lacks(ctx context.Context, needs authz.Permission) error {
+	p := authz.From(ctx)
+	if p.May(needs) {
+		return nil
+	}
+	a.Logger.WarnContext(ctx, "a request lacks the permission", "operator", p.String(), "role", string(p.Role),
+		"permission", string(needs), "request_id", problem.RequestID(ctx))
+	return problem.New(http.StatusForbidden, "permission-missing",
+		fmt.Sprintf("This needs the permission %s, which %s with the role %s lacks; an administrator can give it.", needs, p, p.Role))
 }
 
 // problem turns any error into one for the client. What is not foreseen is a

@@ -99,18 +99,23 @@ func decode[T any](a *API, p Payload, check func(T) diag.List) (T, error) {
 // has the path of its own key, where the framework has the path of the object.
 func (a *API) schemaProblems(ref *huma.Schema, tree any) (items []problem.Item) {
 	registry := a.huma.OpenAPI().Components.Schemas
-	schema := *registry.SchemaFromRef(ref.Ref)
+	schema := registry.SchemaFromRef(ref.Ref)
 	if object, ok := tree.(map[string]any); ok {
 		for _, key := range schema.Required {
 			if _, given := object[key]; !given {
 				items = append(items, problem.Item{Path: key, Message: "required"})
 			}
 		}
-		schema.Required = nil
 	}
+	missing := len(items) > 0
 	var found huma.ValidateResult
-	huma.Validate(registry, &schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, tree, &found)
-	return append(items, itemsOf(found.Errors)...)
+	huma.Validate(registry, schema, huma.NewPathBuffer(nil, 0), huma.ModeWriteToServer, tree, &found)
+	for _, item := range itemsOf(found.Errors) {
+		if item.Path != "" || !missing {
+			items = append(items, item)
+		}
+	}
+	return items
 }
 
 // appendNew adds what is about other keys than those that have a problem already.

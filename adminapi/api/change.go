@@ -28,6 +28,9 @@ type change[O any] struct {
 	// before is what is there and wanted what is asked for, as they are to stand in
 	// the audit log: never with a secret's value. Nil for nothing.
 	before, wanted any
+	// actor is who makes it, where only the request itself proves that; nil for who is
+	// signed in.
+	actor *authz.Principal
 	// do makes the change. Beside an error it returns what was changed all the same.
 	do func(context.Context) (done[O], error)
 	// release, when not nil, is called in the end, also when nothing was done.
@@ -64,6 +67,9 @@ func registerChange[I, O any](a *API, needs authz.Permission, action string, op 
 		}
 		if err != nil {
 			return nil, err
+		}
+		if c.actor != nil {
+			ctx = authz.With(ctx, *c.actor)
 		}
 		record, err := a.begin(ctx, action, c.target, map[string]any{"before": c.before, "wanted": c.wanted})
 		if err != nil && ctx.Err() != nil {

@@ -44,6 +44,7 @@ type sample struct {
 	method, path, body string
 	status             int
 	action, target     string // CREATED at its end stands for an id
+	header             []string
 }
 
 // samples returns a request for every operation that changes something, in an
@@ -59,19 +60,27 @@ func (w *world) samples() map[string]sample {
 	w.send("POST", schedules, `{"kind":"delta","intervalSeconds":901}`).is(w.t, http.StatusCreated, &gone)
 	w.send("POST", "/api/runs", `{"connectorId":"`+c.ID+`","kind":"delta"}`).is(w.t, http.StatusAccepted, &run)
 	w.send("PUT", "/api/secrets", `{"ref":"secret://old","value":"x"}`).is(w.t, http.StatusOK, nil)
+	var old api.Token
+	w.send("POST", "/api/tokens", `{"name":"old","role":"Viewer"}`).is(w.t, http.StatusCreated, &old)
+	cookie, session := w.session(token)
 	return map[string]sample{
-		"create-connector": {"POST", "/api/connectors", input("C"), 201, "connectors.create", "connectors/CREATED"},
-		"update-connector": {"PUT", "/api/connectors/" + c.ID, input("A2"), 200, "connectors.update", "connectors/" + c.ID},
-		"delete-connector": {"DELETE", "/api/connectors/" + doomed.ID, "", 204, "connectors.delete", "connectors/" + doomed.ID},
-		"test-connector":   {"POST", "/api/connectors/" + c.ID + "/test", "", 202, "connectors.test", "connectors/" + c.ID},
-		"create-schedule":  {"POST", schedules, `{"kind":"full","cron":"@daily"}`, 201, "schedules.create", "connectors/" + c.ID + "/schedules/CREATED"},
-		"update-schedule":  {"PUT", schedules + "/" + x.ID, `{"kind":"full","cron":"@hourly"}`, 200, "schedules.update", "connectors/" + c.ID + "/schedules/" + x.ID},
-		"delete-schedule":  {"DELETE", schedules + "/" + gone.ID, "", 204, "schedules.delete", "connectors/" + c.ID + "/schedules/" + gone.ID},
-		"start-run":        {"POST", "/api/runs", `{"connectorId":"` + c.ID + `","kind":"full"}`, 202, "runs.start", "connectors/" + c.ID},
-		"cancel-run":       {"POST", "/api/runs/" + run.ID + "/cancel", "", 200, "runs.cancel", "runs/" + run.ID},
-		"set-secret":       {"PUT", "/api/secrets", `{"ref":"` + ref + `","value":"c4nary"}`, 200, "secrets.set", ref},
-		"delete-secret":    {"DELETE", "/api/secrets?ref=" + url.QueryEscape("secret://old"), "", 204, "secrets.delete", "secret://old"},
-		"reload-provider":  {"POST", "/api/provider/reload", "", 200, "provider.reload", "provider"},
+		"create-connector": {"POST", "/api/connectors", input("C"), 201, "connectors.create", "connectors/CREATED", nil},
+		"update-connector": {"PUT", "/api/connectors/" + c.ID, input("A2"), 200, "connectors.update", "connectors/" + c.ID, nil},
+		"delete-connector": {"DELETE", "/api/connectors/" + doomed.ID, "", 204, "connectors.delete", "connectors/" + doomed.ID, nil},
+		"test-connector":   {"POST", "/api/connectors/" + c.ID + "/test", "", 202, "connectors.test", "connectors/" + c.ID, nil},
+		"create-schedule":  {"POST", schedules, `{"kind":"full","cron":"@daily"}`, 201, "schedules.create", "connectors/" + c.ID + "/schedules/CREATED", nil},
+		"update-schedule":  {"PUT", schedules + "/" + x.ID, `{"kind":"full","cron":"@hourly"}`, 200, "schedules.update", "connectors/" + c.ID + "/schedules/" + x.ID, nil},
+		"delete-schedule":  {"DELETE", schedules + "/" + gone.ID, "", 204, "schedules.delete", "connectors/" + c.ID + "/schedules/" + gone.ID, nil},
+		"start-run":        {"POST", "/api/runs", `{"connectorId":"` + c.ID + `","kind":"full"}`, 202, "runs.start", "connectors/" + c.ID, nil},
+		"cancel-run":       {"POST", "/api/runs/" + run.ID + "/cancel", "", 200, "runs.cancel", "runs/" + run.ID, nil},
+		"set-secret":       {"PUT", "/api/secrets", `{"ref":"` + ref + `","value":"c4nary"}`, 200, "secrets.set", ref, nil},
+		"delete-secret":    {"DELETE", "/api/secrets?ref=" + url.QueryEscape("secret://old"), "", 204, "secrets.delete", "secret://old", nil},
+		"reload-provider":  {"POST", "/api/provider/reload", "", 200, "provider.reload", "provider", nil},
+		"create-token":     {"POST", "/api/tokens", `{"name":"new","role":"Viewer"}`, 201, "tokens.create", "tokens/CREATED", nil},
+		"delete-token":     {"DELETE", "/api/tokens/" + old.ID, "", 204, "tokens.delete", "tokens/" + old.ID, nil},
+		"start-session":    {"POST", "/api/session", `{"token":"` + token + `"}`, 200, "session.start", "sessions/CREATED", []string{"Authorization", ""}},
+		"end-session":      {"DELETE", "/api/session", "", 204, "session.end", "sessions/" + session.ID, byCookie(cookie)},
+		"end-sessions":     {"DELETE", "/api/sessions", "", 200, "session.end-all", "sessions", nil},
 	}
 }
 
@@ -89,7 +98,9 @@ func (w *world) changing() (ids []string) {
 	return ids
 }
 
-func (w *world) do(s sample) answer { return w.send(s.method, s.path, s.body, "If-Match", "*") }
+func (w *world) do(s sample) answer {
+	return w.send(s.method, s.path, s.body, append([]string{"If-Match", "*"}, s.header...)...)
+}
 
 func TestEveryChangeIsRecordedBeforeAndAfter(t *testing.T) {
 	w := newWorld(t)
@@ -141,12 +152,13 @@ func TestNothingIsChangedThatCannotBeRecorded(t *testing.T) {
 	samples := w.samples()
 	state := func() string {
 		var all []byte
-		for _, path := range []string{"/api/connectors", "/api/runs", "/api/secrets", "/api/status",
+		for _, path := range []string{"/api/connectors", "/api/runs", "/api/secrets", "/api/status", "/api/tokens", "/api/sessions?all=true",
 			samples["create-schedule"].path} {
 			all = append(all, w.send("GET", path, "").is(t, http.StatusOK, nil).body...)
 		}
 		return string(all)
 	}
+	w.tokens.Close() // its use is noted
 	before, records := state(), len(w.records())
 	mend := w.breakAudit()
 	for _, id := range w.changing() {

@@ -43,15 +43,17 @@ const token = "imat_test"
 // world is the whole Admin API but its process, with a provider behind the real
 // gRPC path and a real database.
 type world struct {
-	t       *testing.T
-	url     string
-	store   *store.Store
-	audit   *audit.Log
-	vault   *vault
-	status  host.Status
-	reload  func(ctx context.Context, trigger string) error
-	logs    *syncBuffer
-	replies bytes.Buffer // everything that was ever answered
+	t        *testing.T
+	url      string
+	store    *store.Store
+	audit    *audit.Log
+	vault    *vault
+	status   host.Status
+	reload   func(ctx context.Context, trigger string) error
+	logs     *syncBuffer
+	tokens   *authn.Tokens
+	sessions *authn.Sessions
+	replies  bytes.Buffer // everything that was ever answered
 }
 
 func newWorld(t *testing.T) *world {
@@ -77,22 +79,27 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.audit = log
-	if _, err := api.New(mux, api.Config{
+	clock := func() time.Time { return now }
+	w.tokens = authn.NewTokens(authn.TokensConfig{Store: db, Logger: logger, Now: clock})
+	t.Cleanup(w.tokens.Close)
+	w.sessions = authn.NewSessions(authn.SessionsConfig{Store: db, Idle: 30 * time.Minute, Absolute: 12 * time.Hour, Logger: logger, Now: clock})
+	t.Cleanup(w.sessions.Close)
+	operations, err := api.New(mux, api.Config{
+		Tokens: w.tokens, Sessions: w.sessions, SignIns: authn.NewLockout(clock),
 		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Reload: func(ctx context.Context, trigger string) error { return w.reload(ctx, trigger) },
 		Logger: logger, Now: func() time.Time { return now }, Version: "1.2.3", TestWait: 5 * time.Second, TestPoll: 5 * time.Millisecond,
-	}); err != nil {
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	// An hour passes between two failed sign-ins, so that none is one too many.
 	var hours atomic.Int64
-	tokens := authn.NewTokens(authn.TokensConfig{Store: db, Logger: logger, Now: func() time.Time { return now }})
-	t.Cleanup(tokens.Close)
-	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{tokens}, Logger: logger, Now: func() time.Time {
+	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{w.tokens, w.sessions}, Logger: logger, Now: func() time.Time {
 		return now.Add(time.Duration(hours.Add(1)) * time.Hour)
 	}})
 	var ids atomic.Int64
 	server := httptest.NewServer(front.New(front.Config{
-		Mux: mux, SignIn: guard.Require, Listen: "127.0.0.1:5100", Logger: logger, Tracer: noop.NewTracerProvider(), Now: time.Now,
+		Mux: mux, SignIn: guard.Require, Public: operations.Public(), Listen: "127.0.0.1:5100", Logger: logger, Tracer: noop.NewTracerProvider(), Now: time.Now,
 		NewID: func() string { return fmt.Sprintf("request-%d", ids.Add(1)) },
 	}))
 	t.Cleanup(server.Close)

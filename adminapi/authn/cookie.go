@@ -23,7 +23,8 @@ const (
 	BackgroundHeader = "X-IdentityMesh-Background"
 )
 
-func (s *Sessions) cookieName() string {
+// CookieName returns the name of the cookie.
+func (s *Sessions) CookieName() string {
 	if s.Secure {
 		return secureCookie
 	}
@@ -32,13 +33,13 @@ func (s *Sessions) cookieName() string {
 
 func (s *Sessions) cookie(value string, maxAge int) *http.Cookie {
 	return &http.Cookie{
-		Name: s.cookieName(), Value: value, Path: "/", MaxAge: maxAge, Secure: s.Secure, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: s.CookieName(), Value: value, Path: "/", MaxAge: maxAge, Secure: s.Secure, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	}
 }
 
 // cookieOf returns the session's id that the request has, empty for none.
 func (s *Sessions) cookieOf(r *http.Request) string {
-	if c, err := r.Cookie(s.cookieName()); err == nil {
+	if c, err := r.Cookie(s.CookieName()); err == nil {
 		return c.Value
 	}
 	return ""

@@ -94,12 +94,13 @@ func (s *Sessions) Close() { s.notes.pending.Wait() }
 func (s *Sessions) Start(w http.ResponseWriter, r *http.Request, p authz.Principal, way string) error {
 	x := sessionOf(p, way)
 	x.Rules = s.Rules
-	return s.start(w, r, x, time.Time{})
+	_, err := s.start(w, r, x, time.Time{})
+	return err
 }
 
 // StartByToken is [Sessions.Start] for who proved to have a token. The session ends
 // with the token.
-func (s *Sessions) StartByToken(w http.ResponseWriter, r *http.Request, token store.AdminToken) error {
+func (s *Sessions) StartByToken(w http.ResponseWriter, r *http.Request, token store.AdminToken) (store.AdminSession, error) {
 	x := sessionOf(PrincipalOf(token), WayToken)
 	x.TokenID = token.ID
 	return s.start(w, r, x, token.Expires)
@@ -113,10 +114,10 @@ func sessionOf(p authz.Principal, way string) store.AdminSession {
 	return x
 }
 
-func (s *Sessions) start(w http.ResponseWriter, r *http.Request, x store.AdminSession, latest time.Time) error {
+func (s *Sessions) start(w http.ResponseWriter, r *http.Request, x store.AdminSession, latest time.Time) (store.AdminSession, error) {
 	bytes := make([]byte, randomBytes)
 	if _, err := io.ReadFull(s.Random, bytes); err != nil {
-		return fmt.Errorf("make a session: %w", err)
+		return x, fmt.Errorf("make a session: %w", err)
 	}
 	id := base64.RawURLEncoding.EncodeToString(bytes)
 	now := s.Now()
@@ -130,14 +131,15 @@ func (s *Sessions) start(w http.ResponseWriter, r *http.Request, x store.AdminSe
 	}
 	if old := s.cookieOf(r); old != "" {
 		if err := s.delete(r.Context(), hash(old)); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return fmt.Errorf("end the session before: %w", err)
+			return x, fmt.Errorf("end the session before: %w", err)
 		}
 	}
-	if _, err := s.Store.AddSession(r.Context(), x, hash(id), now.Add(-s.Idle)); err != nil {
-		return fmt.Errorf("begin a session: %w", err)
+	x, err := s.Store.AddSession(r.Context(), x, hash(id), now.Add(-s.Idle))
+	if err != nil {
+		return x, fmt.Errorf("begin a session: %w", err)
 	}
 	http.SetCookie(w, s.cookie(id, 0))
-	return nil
+	return x, nil
 }
 
 // End ends the session of the request and takes its cookie back.

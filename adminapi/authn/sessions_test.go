@@ -229,7 +229,10 @@ func TestASessionEndsWithTheTokenThatBeganIt(t *testing.T) {
 	short, _ := s.token("short", time.Hour)
 	long, _ := s.token("long", 0)
 	byToken := func(token store.AdminToken) *http.Cookie {
-		return s.cookieFrom(func(w http.ResponseWriter, r *http.Request) error { return s.sessions.StartByToken(w, r, token) })
+		return s.cookieFrom(func(w http.ResponseWriter, r *http.Request) error {
+			_, err := s.sessions.StartByToken(w, r, token)
+			return err
+		})
 	}
 	a, b := byToken(short), byToken(long)
 	if w := s.get(b); w.Body.String() != "token long Admin" {
@@ -248,7 +251,7 @@ func TestASessionEndsWithTheTokenThatBeganIt(t *testing.T) {
 	s.sessions.Forget()
 	s.refused(b, "ended")
 	r := httptest.NewRequest(http.MethodPost, "/api/session", nil)
-	if err := s.sessions.StartByToken(httptest.NewRecorder(), r, long); err == nil {
+	if _, err := s.sessions.StartByToken(httptest.NewRecorder(), r, long); err == nil {
 		t.Error("a token that is gone began a session")
 	}
 }
@@ -262,7 +265,10 @@ func TestASessionEndsWhenItsRoleShrinksOrTheRulesChange(t *testing.T) {
 	s.accepted(cookie)
 	s.refused(shrunk, "may do less")
 	byToken, _ := s.token("t", 0)
-	ofToken := s.cookieFrom(func(w http.ResponseWriter, r *http.Request) error { return s.sessions.StartByToken(w, r, byToken) })
+	ofToken := s.cookieFrom(func(w http.ResponseWriter, r *http.Request) error {
+		_, err := s.sessions.StartByToken(w, r, byToken)
+		return err
+	})
 	changed := s.other(func(c *authn.SessionsConfig) { c.Rules = "new" })
 	for name, x := range map[string]struct {
 		cookie *http.Cookie
@@ -280,7 +286,10 @@ func TestSigningOutEverywhereEndsOnesOwnSessionsAtOnce(t *testing.T) {
 	s := newSite(t, nil)
 	here, there := s.start(), s.start()
 	token, _ := s.token("other", 0)
-	other := s.cookieFrom(func(w http.ResponseWriter, r *http.Request) error { return s.sessions.StartByToken(w, r, token) })
+	other := s.cookieFrom(func(w http.ResponseWriter, r *http.Request) error {
+		_, err := s.sessions.StartByToken(w, r, token)
+		return err
+	})
 	s.accepted(here)
 	s.accepted(there)
 	list, err := s.sessions.List(t.Context(), store.SessionsOf{Kind: "user", Name: "ann"})
@@ -362,7 +371,10 @@ func TestSessionsThatAreOverAreNoFailures(t *testing.T) {
 func TestNothingThatSignsInIsKept(t *testing.T) {
 	s := newSite(t, nil)
 	token, text := s.token("t", time.Hour)
-	cookie := s.cookieFrom(func(w http.ResponseWriter, r *http.Request) error { return s.sessions.StartByToken(w, r, token) })
+	cookie := s.cookieFrom(func(w http.ResponseWriter, r *http.Request) error {
+		_, err := s.sessions.StartByToken(w, r, token)
+		return err
+	})
 	s.accepted(cookie)
 	s.get(nil, "Authorization", "Bearer "+text)
 	s.now = s.now.Add(2 * time.Hour)

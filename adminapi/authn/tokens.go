@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -185,3 +186,29 @@ func (t *Tokens) random() (string, error) {
 func hint(text string) string { return text[len(Prefix):][:hintLength] }
 
 func hash(text string) store.TokenHash { return sha256.Sum256([]byte(text)) }
+
+// RoleOf returns the role of a token that is to have these permissions: the one of
+// that name, or without a name the weakest with all of them. The error says which
+// ones it lacks. Without either the role is empty.
+func RoleOf(name string, permissions []string) (authz.Role, error) {
+	roles := authz.Roles()
+	if name != "" {
+		role, err := authz.ParseRole(name)
+		if err != nil {
+			return "", err
+		}
+		roles = []authz.Role{role}
+	} else if len(permissions) == 0 {
+		return "", nil
+	}
+	var missing []string
+	for _, role := range roles {
+		missing = slices.DeleteFunc(slices.Clone(permissions), func(p string) bool {
+			return slices.Contains(authz.Permissions(role), authz.Permission(p))
+		})
+		if len(missing) == 0 {
+			return role, nil
+		}
+	}
+	return "", fmt.Errorf("the role %s has no permission %s; see GET /api/roles", roles[len(roles)-1], strings.Join(missing, ", "))
+}

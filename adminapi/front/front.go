@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,8 @@ type Config struct {
 	Mux *http.ServeMux
 	// SignIn passes on only requests of signed-in operators.
 	SignIn func(http.Handler) http.Handler
+	// Public are the patterns below /api, as in the mux, that need no sign-in.
+	Public []string
 	// Listen is host:port as configured; its host is one that requests may name.
 	Listen string
 	Logger *slog.Logger
@@ -56,7 +59,7 @@ func New(c Config) http.Handler {
 	routed := http.HandlerFunc(f.route)
 	signedIn := c.SignIn(routed)
 	f.inner = f.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if underAPI(r) {
+		if _, pattern := f.Mux.Handler(r); underAPI(r) && !slices.Contains(f.Public, pattern) {
 			signedIn.ServeHTTP(w, r)
 			return
 		}

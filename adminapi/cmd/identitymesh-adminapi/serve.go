@@ -109,21 +109,23 @@ func serve(ctx context.Context, session service.Session) error {
 	if err := web.Register(mux, web.Built()); err != nil {
 		return err
 	}
-	if _, err := api.New(mux, api.Config{
-		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
-		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
-	}); err != nil {
-		return err
-	}
 	sessions := authn.NewSessions(authn.SessionsConfig{
 		Store: db, Idle: settings.Authentication.Sessions.IdleTimeout, Absolute: settings.Authentication.Sessions.AbsoluteTimeout,
 		Logger: logger, Now: time.Now,
 	})
 	defer sessions.Close()
+	operations, err := api.New(mux, api.Config{
+		Tokens: tokens, Sessions: sessions, SignIns: authn.NewLockout(time.Now),
+		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
+		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
+	})
+	if err != nil {
+		return err
+	}
 	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{tokens, sessions}, Logger: logger, Now: time.Now})
 	server := &http.Server{
 		Handler: front.New(front.Config{
-			Mux: mux, SignIn: guard.Require, Listen: settings.AdminAPI.Listen,
+			Mux: mux, SignIn: guard.Require, Public: operations.Public(), Listen: settings.AdminAPI.Listen,
 			Logger: logger, Tracer: program.Tracer, Now: time.Now, NewID: uuid.NewString,
 		}),
 		ReadHeaderTimeout: readHeaderLimit, ReadTimeout: readLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit,

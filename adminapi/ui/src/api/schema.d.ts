@@ -278,6 +278,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the roles and what each may do */
+        get: operations["list-roles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs": {
         parameters: {
             query?: never;
@@ -398,6 +415,72 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read who is signed in and what he may do */
+        get: operations["get-session"];
+        put?: never;
+        /**
+         * Sign a browser in with a token
+         * @description Sets a cookie that signs in the requests of the Admin API's own pages. A session that the browser had before ends. After failures an address has to wait (429).
+         */
+        post: operations["start-session"];
+        /** Sign out */
+        delete: operations["end-session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the browsers in which one is signed in, the newest first
+         * @description With all those of everybody, which needs the permission sessions.write.
+         */
+        get: operations["list-sessions"];
+        put?: never;
+        post?: never;
+        /**
+         * Sign out everywhere
+         * @description Ends this session too. With all it ends those of everybody, which needs the permission sessions.write.
+         */
+        delete: operations["end-sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the ways to sign in
+         * @description For the sign-in page, and for everybody.
+         */
+        get: operations["get-sign-in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/status": {
         parameters: {
             query?: never;
@@ -410,6 +493,47 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the API tokens by name */
+        get: operations["list-tokens"];
+        put?: never;
+        /**
+         * Make an API token
+         * @description The answer has the token, which is stored nowhere. Nobody can make one that may do more than he himself.
+         */
+        post: operations["create-token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete an API token
+         * @description It is worth nothing from then on, and the sessions that it began end. Other Admin APIs on the same database follow within two seconds.
+         */
+        delete: operations["delete-token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -620,6 +744,47 @@ export interface components {
             /** Format: int64 */
             updated: number;
         };
+        CreatedToken: {
+            /** Format: date-time */
+            created: string;
+            /**
+             * @description As the audit log names him; absent for the token that the product made.
+             * @example user ann@example.net
+             */
+            createdBy?: string;
+            /** @description The token of this request or of its session. */
+            current: boolean;
+            expired: boolean;
+            /**
+             * Format: date-time
+             * @description Absent for never.
+             */
+            expires?: string;
+            /**
+             * @description The four characters behind imat_, to recognise the token by.
+             * @example q3Xz
+             */
+            hint?: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the minute; absent for not yet.
+             */
+            lastUsed?: string;
+            name: string;
+            /** @description It may do less than its role. */
+            narrowed: boolean;
+            /** @description What the token may do. */
+            permissions: string[];
+            /** @enum {string} */
+            role: "Viewer" | "Operator" | "Admin";
+            /** @description What to send in the header Authorization: Bearer. It is shown this once. */
+            token: string;
+        };
+        Ended: {
+            /** Format: int64 */
+            ended: number;
+        };
         ImportedObject: {
             /** Format: date-time */
             absentSince?: string;
@@ -675,6 +840,9 @@ export interface components {
             /** Format: date-time */
             expires: string;
             holder: string;
+        };
+        "List-sessionsResponse": {
+            items: components["schemas"]["SessionItem"][];
         };
         Log: {
             anchor?: string;
@@ -792,6 +960,11 @@ export interface components {
             /** @description The cursor of the next page; absent on the last one. */
             next?: string;
         };
+        Permission: {
+            meaning: string;
+            /** @example secrets.write */
+            name: string;
+        };
         Plugin: {
             capabilities: string[];
             /** @description The configured name is unknown and the default serves in its place. */
@@ -891,6 +1064,17 @@ export interface components {
             sample: number;
             /** @description The system that answered. */
             server: string;
+        };
+        Role: {
+            meaning: string;
+            /** @enum {string} */
+            name: "Viewer" | "Operator" | "Admin";
+            permissions: string[];
+        };
+        Roles: {
+            /** @description The weakest first; each has the permissions of those before it. */
+            items: components["schemas"]["Role"][];
+            permissions: components["schemas"]["Permission"][];
         };
         Run: {
             /** @description Of a run under way: the operator who asked for its end, which the engine has not reached yet. It stays when the run ended by itself first. */
@@ -1054,6 +1238,92 @@ export interface components {
             connectorId: string;
             connectorName: string;
         };
+        Session: {
+            /**
+             * Format: date-time
+             * @description When the session ends even if it is used, or when the token expires; absent for never or unknown.
+             */
+            expires?: string;
+            /** @description Names the session, and signs in nobody; absent when the request brings a credential of its own. */
+            id?: string;
+            /**
+             * Format: date-time
+             * @description When the session ends if it is not used; requests with the header X-IdentityMesh-Background do not count.
+             */
+            idleExpires?: string;
+            /**
+             * @description What the name stands for: a token, or a user whom another system vouches for.
+             * @enum {string}
+             */
+            kind: "token" | "user";
+            /** @example administrator */
+            name: string;
+            /** @description What may be done; each operation names the permission that it needs in x-identitymesh-permission. */
+            permissions: string[];
+            /** @enum {string} */
+            role: "Viewer" | "Operator" | "Admin";
+            /**
+             * @description How the session was begun, or how this request signs in.
+             * @enum {string}
+             */
+            way: "token" | "oidc" | "negotiate";
+        };
+        SessionInput: {
+            /**
+             * Format: password
+             * @description An API token.
+             */
+            token: string;
+        };
+        SessionItem: {
+            /** @description Where it was begun from. */
+            address: string;
+            /** Format: date-time */
+            created: string;
+            /** @description The session of this request. */
+            current: boolean;
+            /** Format: date-time */
+            expires: string;
+            /** @description Names the session, and signs in nobody. */
+            id: string;
+            /** Format: date-time */
+            idleExpires: string;
+            /** @enum {string} */
+            kind: "token" | "user";
+            /**
+             * Format: date-time
+             * @description To the minute.
+             */
+            lastSeen: string;
+            name: string;
+            /** @enum {string} */
+            role: "Viewer" | "Operator" | "Admin";
+            /** @description What the browser calls itself. */
+            userAgent?: string;
+            /** @enum {string} */
+            way: "token" | "oidc" | "negotiate";
+        };
+        SignIn: {
+            /** @description The ways that are configured, in the order in which to offer them. */
+            ways: components["schemas"]["SignInWay"][];
+        };
+        SignInWay: {
+            /**
+             * @description token: send one to POST /api/session. The others: lead the browser to path.
+             * @enum {string}
+             */
+            name: "token" | "oidc" | "negotiate";
+            /**
+             * @description Where the browser goes to sign in this way, with the page to come back to in the query parameter return.
+             * @example /auth/oidc/start
+             */
+            path?: string;
+            /**
+             * @description Who vouches for the user, for people.
+             * @example login.microsoftonline.com
+             */
+            provider?: string;
+        };
         Status: {
             /** @description The product database, without credentials. */
             database: string;
@@ -1067,6 +1337,75 @@ export interface components {
             provider: components["schemas"]["Plugin"];
             /** @description Of this Admin API. */
             version: string;
+        };
+        Token: {
+            /** Format: date-time */
+            created: string;
+            /**
+             * @description As the audit log names him; absent for the token that the product made.
+             * @example user ann@example.net
+             */
+            createdBy?: string;
+            /** @description The token of this request or of its session. */
+            current: boolean;
+            expired: boolean;
+            /**
+             * Format: date-time
+             * @description Absent for never.
+             */
+            expires?: string;
+            /**
+             * @description The four characters behind imat_, to recognise the token by.
+             * @example q3Xz
+             */
+            hint?: string;
+            id: string;
+            /**
+             * Format: date-time
+             * @description To the minute; absent for not yet.
+             */
+            lastUsed?: string;
+            name: string;
+            /** @description It may do less than its role. */
+            narrowed: boolean;
+            /** @description What the token may do. */
+            permissions: string[];
+            /** @enum {string} */
+            role: "Viewer" | "Operator" | "Admin";
+        };
+        TokenInput: {
+            /**
+             * Format: date-time
+             * @description When it stops being valid; in 90 days when left out.
+             */
+            expires?: string;
+            /**
+             * @description 1 to 200 bytes, unique without regard to case; the audit log names it.
+             * @example nightly report
+             */
+            name: string;
+            /** @description It stays valid until it is deleted. */
+            never?: boolean;
+            /**
+             * @description Only these of the role's permissions; all of them when left out.
+             * @example [
+             *       "runs.read",
+             *       "runs.start"
+             *     ]
+             */
+            permissions?: string[] | null;
+            /**
+             * @description What the token may do; the weakest role with all permissions when left out.
+             * @enum {string}
+             */
+            role?: "Viewer" | "Operator" | "Admin";
+        };
+        TokenPageBody: {
+            items: components["schemas"]["Token"][];
+            /** @description The cursor of the next page; absent on the last one. */
+            next?: string;
+            /** Format: int64 */
+            total: number;
         };
         Transition: {
             /** Format: date-time */
@@ -1758,6 +2097,35 @@ export interface operations {
             };
         };
     };
+    "list-roles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roles"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-runs": {
         parameters: {
             query?: {
@@ -2069,6 +2437,188 @@ export interface operations {
             };
         };
     };
+    "get-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "start-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "end-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-sessions": {
+        parameters: {
+            query?: {
+                /** @description The sessions of everybody; needs the permission sessions.write. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List-sessionsResponse"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "end-sessions": {
+        parameters: {
+            query?: {
+                /** @description The sessions of everybody; needs the permission sessions.write. */
+                all?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ended"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignIn"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-status": {
         parameters: {
             query?: never;
@@ -2086,6 +2636,105 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Status"];
                 };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-tokens": {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The next of the page before; empty for the first. */
+                cursor?: string;
+                /** @description Only tokens whose name has this text. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPageBody"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "create-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TokenInput"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "delete-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The token's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong, as a problem. */
             default: {

@@ -1,0 +1,250 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/identitymesh/identitymesh/adminapi/authn"
+	"github.com/identitymesh/identitymesh/adminapi/authz"
+	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/diag"
+)
+
+// TokenInput is what a new token is to be.
+type TokenInput struct {
+	Name        string    `json:"name" doc:"1 to 200 bytes, unique without regard to case; the audit log names it." example:"nightly report"`
+	Role        string    `json:"role,omitempty" enum:"Viewer,Operator,Admin" doc:"What the token may do; the weakest role with all permissions when left out."`
+	Permissions []string  `json:"permissions,omitempty" doc:"Only these of the role's permissions; all of them when left out." example:"[\"runs.read\",\"runs.start\"]"`
+	Expires     time.Time `json:"expires,omitzero" doc:"When it stops being valid; in 90 days when left out."`
+	Never       bool      `json:"never,omitempty" doc:"It stays valid until it is deleted."`
+}
+
+// Token is an API token without what signs in.
+type Token struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Hint        string    `json:"hint,omitempty" doc:"The four characters behind imat_, to recognise the token by." example:"q3Xz"`
+	Role        string    `json:"role" enum:"Viewer,Operator,Admin"`
+	Permissions []string  `json:"permissions" nullable:"false" doc:"What the token may do."`
+	Narrowed    bool      `json:"narrowed" doc:"It may do less than its role."`
+	Created     time.Time `json:"created"`
+	CreatedBy   string    `json:"createdBy,omitempty" doc:"As the audit log names him; absent for the token that the product made." example:"user ann@example.net"`
+	Expires     time.Time `json:"expires,omitzero" doc:"Absent for never."`
+	Expired     bool      `json:"expired"`
+	LastUsed    time.Time `json:"lastUsed,omitzero" doc:"To the minute; absent for not yet."`
+	Current     bool      `json:"current" doc:"The token of this request or of its session."`
+}
+
+// CreatedToken is a new token, which nobody sees again.
+type CreatedToken struct {
+	Token
+	Secret string `json:"token" doc:"What to send in the header Authorization: Bearer. It is shown this once."`
+}
+
+type tokenPage struct {
+	Body struct {
+		Items []Token `json:"items" nullable:"false"`
+		Total int     `json:"total"`
+		Next  string  `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
+	}
+}
+
+type createdToken struct{ Body CreatedToken }
+
+// Role is a set of permissions with a name.
+type Role struct {
+	Name        string   `json:"name" enum:"Viewer,Operator,Admin"`
+	Meaning     string   `json:"meaning"`
+	Permissions []string `json:"permissions" nullable:"false"`
+}
+
+// Permission is a named right.
+type Permission struct {
+	Name    string `json:"name" example:"secrets.write"`
+	Meaning string `json:"meaning"`
+}
+
+// Roles are all roles and permissions.
+type Roles struct {
+	Items       []Role       `json:"items" nullable:"false" doc:"The weakest first; each has the permissions of those before it."`
+	Permissions []Permission `json:"permissions" nullable:"false"`
+}
+
+func (a *API) tokens() {
+	const all = "/api/tokens"
+	register(a, authz.TokensRead, huma.Operation{
+		OperationID: "list-tokens", Method: http.MethodGet, Path: all, Tags: []string{tagSignIn}, Summary: "List the API tokens by name",
+	}, a.listTokens)
+	registerChange(a, authz.TokensWrite, "tokens.create", huma.Operation{
+		OperationID: "create-token", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagSignIn},
+		Summary: "Make an API token", Description: "The answer has the token, which is stored nowhere. Nobody can make one that may do more than he himself.",
+	}, a.createToken)
+	takes[TokenInput](a, http.MethodPost, all)
+	registerChange(a, authz.TokensWrite, "tokens.delete", huma.Operation{
+		OperationID: "delete-token", Method: http.MethodDelete, Path: all + "/{id}", Tags: []string{tagSignIn},
+		Summary: "Delete an API token", Description: "It is worth nothing from then on, and the sessions that it began end. Other Admin APIs on the same database follow within two seconds.",
+	}, a.deleteToken)
+	register(a, authz.SignedIn, huma.Operation{
+		OperationID: "list-roles", Method: http.MethodGet, Path: "/api/roles", Tags: []string{tagSignIn}, Summary: "List the roles and what each may do",
+	}, a.listRoles)
+}
+
+func (a *API) token(t store.AdminToken) Token {
+	out := Token{
+		ID: t.ID, Name: t.Name, Hint: t.Hint, Role: t.Role, Permissions: []string{}, Narrowed: len(t.Permissions) > 0, Created: t.Created.UTC(),
+		CreatedBy: t.CreatedBy, Expires: utc(t.Expires), Expired: !t.Expires.IsZero() && !a.Now().Before(t.Expires), LastUsed: utc(t.LastUsed),
+	}
+	for _, p := range authn.PrincipalOf(t).Permissions {
+		out.Permissions = append(out.Permissions, string(p))
+	}
+	return out
+}
+
+func tokenTarget(id string) string { return "tokens/" + id }
+
+func (a *API) listTokens(ctx context.Context, in *struct {
+	Paging
+	Q string `query:"q" maxLength:"200" doc:"Only tokens whose name has this text."`
+}) (*tokenPage, error) {
+	skip, err := in.after()
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.Tokens.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	who := authz.From(ctx)
+	out := &tokenPage{}
+	out.Body.Items = []Token{}
+	for _, t := range list {
+		if !strings.Contains(strings.ToLower(t.Name), strings.ToLower(in.Q)) {
+			continue
+		}
+		out.Body.Total++
+		if n := int64(out.Body.Total); n <= skip || len(out.Body.Items) == in.Limit {
+			continue
+		}
+		item := a.token(t)
+		item.Current = who.Kind == authz.Token && who.Name == t.Name
+		out.Body.Items = append(out.Body.Items, item)
+	}
+	if last := skip + int64(len(out.Body.Items)); last < int64(out.Body.Total) {
+		out.Body.Next = in.next(in.Limit, last)
+	}
+	return out, nil
+}
+
+// tokenLife is how long a token is valid when nobody says.
+const tokenLife = 90 * 24 * time.Hour
+
+func (a *API) checkToken(in TokenInput) (problems diag.List) {
+	name := strings.TrimSpace(in.Name)
+	switch {
+	case name == "" || len(name) > store.MaxNameBytes:
+		problems.Errorf("name", "the name must have 1 to %d bytes", store.MaxNameBytes)
+	case strings.EqualFold(name, authn.Name):
+		problems.Errorf("name", "%s is the token that the product makes by itself; take another name", authn.Name)
+	}
+	role, err := authn.RoleOf(in.Role, in.Permissions)
+	if err != nil {
+		problems.Errorf("permissions", "%s", err)
+	}
+	if in.Role == "" && role == "" && err == nil {
+		problems.Errorf("role", "say what the token may do: a role, permissions, or both")
+	}
+	switch {
+	case in.Never && !in.Expires.IsZero():
+		problems.Errorf("expires", "either this or never")
+	case !in.Expires.IsZero() && !in.Expires.After(a.Now()):
+		problems.Errorf("expires", "it must be in the future")
+	}
+	return problems
+}
+
+func (a *API) createToken(ctx context.Context, in *struct{ Payload }) (c change[createdToken], err error) {
+	input, err := decode(a, in.Payload, a.checkToken)
+	if err != nil {
+		return c, err
+	}
+	role, err := authn.RoleOf(input.Role, input.Permissions)
+	if err != nil {
+		return c, err
+	}
+	who := authz.From(ctx)
+	want := store.AdminToken{
+		Name: strings.TrimSpace(input.Name), Role: string(role), Permissions: input.Permissions, Expires: input.Expires, CreatedBy: who.String(),
+	}
+	if want.Expires.IsZero() && !input.Never {
+		want.Expires = a.Now().Add(tokenLife)
+	}
+	for _, p := range authn.PrincipalOf(want).Permissions {
+		if !who.May(p) {
+			return c, problem.New(http.StatusForbidden, "token-too-strong",
+				fmt.Sprintf("The token would have the permission %s, which %s lacks; nobody can make a token that may do more than he himself.", p, who))
+		}
+	}
+	c.target, c.wanted = "tokens", a.token(want)
+	c.do = func(ctx context.Context) (done[createdToken], error) {
+		made, text, err := a.Tokens.Create(ctx, want)
+		if errors.Is(err, store.ErrNameTaken) {
+			err = problem.New(http.StatusConflict, "token-name-taken", "There is a token of that name; delete it or take another name.")
+		}
+		if err != nil {
+			return done[createdToken]{}, err
+		}
+		shown := a.token(made)
+		return done[createdToken]{answer: &createdToken{CreatedToken{shown, text}}, target: tokenTarget(made.ID), after: shown}, nil
+	}
+	return c, nil
+}
+
+func (a *API) deleteToken(ctx context.Context, in *struct {
+	ID string `path:"id" maxLength:"200" doc:"The token's id."`
+}) (c change[struct{}], err error) {
+	list, err := a.Tokens.List(ctx)
+	if err != nil {
+		return c, err
+	}
+	at := slices.IndexFunc(list, func(t store.AdminToken) bool { return t.ID == in.ID })
+	if at < 0 {
+		return c, tokenProblem(store.ErrNotFound)
+	}
+	c.target, c.before = tokenTarget(in.ID), a.token(list[at])
+	c.do = func(ctx context.Context) (done[struct{}], error) {
+		err := a.Tokens.Delete(ctx, in.ID)
+		a.Sessions.Forget()
+		return done[struct{}]{}, tokenProblem(err)
+	}
+	return c, nil
+}
+
+func tokenProblem(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return problem.New(http.StatusNotFound, "token-not-found", "There is no token of that id; list them at /api/tokens.")
+	}
+	return err
+}
+
+func (a *API) listRoles(context.Context, *struct{}) (*struct{ Body Roles }, error) {
+	out := &struct{ Body Roles }{}
+	for _, r := range authz.Roles() {
+		role := Role{Name: string(r), Meaning: authz.RoleMeaning(r)}
+		for _, p := range authz.Permissions(r) {
+			role.Permissions = append(role.Permissions, string(p))
+		}
+		out.Body.Items = append(out.Body.Items, role)
+	}
+	for _, p := range authz.Permissions(authz.Admin) {
+		out.Body.Permissions = append(out.Body.Permissions, Permission{Name: string(p), Meaning: authz.Meaning(p)})
+	}
+	return out, nil
+}
