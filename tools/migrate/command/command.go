@@ -78,6 +78,11 @@ func (t *tool) app() *cli.App {
 			"   identitymesh-migrate plan --to AzureKeyVault   what would be done, and whether it can be\n" +
 			"   identitymesh-migrate run                       copy, and verify each copy by reading it back\n" +
 			"   identitymesh-migrate verify                    compare both stores again\n" +
+			"   identitymesh-migrate switch                    put the target into force\n" +
+			"   identitymesh-migrate soak                      watch runs that read from the target\n" +
+			"   identitymesh-migrate rollback                  back to the source, until purge\n" +
+			"   identitymesh-migrate purge                     delete from the source\n" +
+			"   identitymesh-migrate report                    what was moved, when and by whom, signed\n" +
 			"   identitymesh-migrate status                    how far it is, and what to type next\n\n" + outcome.Codes,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: flagConfig, Usage: "appsettings.json to read `FILE` (default: the one beside this program, if there is one)"},
@@ -107,7 +112,7 @@ func (t *tool) app() *cli.App {
 
 // commands in the order in which they are used.
 func (t *tool) commands() []*cli.Command {
-	return []*cli.Command{t.plan(), t.run(), t.verify(), t.status()}
+	return []*cli.Command{t.plan(), t.run(), t.verify(), t.switchOver(), t.soak(), t.rollback(), t.purge(), t.report(), t.status()}
 }
 
 // check looks at the options that all commands share.

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
+	"github.com/identitymesh/identitymesh/tools/migrate/soak"
 )
 
 func (t *tool) status() *cli.Command {
@@ -53,6 +54,8 @@ type report struct {
 	Interrupted int `json:"interrupted"`
 	// Unnamed is how many entries of the source have no known ref.
 	Unnamed int `json:"unnamed"`
+	// Soak is how far it is; absent before there was one.
+	Soak *soak.Progress `json:"soak,omitempty"`
 	// Next is what to type.
 	Next string `json:"next"`
 }
@@ -76,6 +79,13 @@ func (s *session) report(ctx context.Context, limit int) (report, error) {
 	r.Interrupted = len(open)
 	if _, r.Unnamed, err = s.ledger.Unnamed(ctx, 0); err != nil {
 		return r, err
+	}
+	watch, err := soak.See(ctx, s.ledger)
+	if err != nil {
+		return r, err
+	}
+	if !watch.Began.IsZero() {
+		r.Soak = &watch
 	}
 	r.Next = next(r.Counts, !r.Planned.IsZero(), r.Interrupted > 0)
 	return r, nil
@@ -128,6 +138,9 @@ func (r report) text() string {
 	}
 	if r.Unnamed > 0 {
 		text += fmt.Sprintf("entries of the source whose ref is not known: %d; plan names them\n", r.Unnamed)
+	}
+	if r.Soak != nil {
+		text += soakText(*r.Soak)
 	}
 	return text + "next: " + r.Next + "\n"
 }

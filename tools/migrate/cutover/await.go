@@ -2,6 +2,7 @@ package cutover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -13,7 +14,7 @@ import (
 // Database is what tells which processes live and which store each uses.
 type Database interface {
 	ListInstances(ctx context.Context) ([]store.Instance, error)
-	RequestReload(ctx context.Context, by string, roles ...store.Role) error
+	RequestReloadOf(ctx context.Context, by string, role store.Role, name string) error
 }
 
 // Wait says how to wait for the processes.
@@ -58,9 +59,9 @@ func (e *LateError) Error() string {
 // [*LateError].
 func (c Wait) Await(ctx context.Context, w Wanted) ([]store.Instance, error) {
 	begin := c.Now()
-	var asked time.Time
+	type process struct{ role, name string }
+	asked, said := map[process]time.Time{}, map[process]string{}
 	hinted := false
-	said := map[string]string{}
 	for {
 		all, err := c.Database.ListInstances(ctx)
 		if err != nil {
@@ -70,21 +71,23 @@ func (c Wait) Await(ctx context.Context, w Wanted) ([]store.Instance, error) {
 		if len(late) == 0 {
 			return living, nil
 		}
-		for _, i := range late {
-			if text := "waiting for " + describe(i); said[i.Name+string(i.Role)] != text && !asked.IsZero() {
-				said[i.Name+string(i.Role)] = text
-				c.Say(text)
-			}
-		}
 		now := c.Now()
 		if now.Sub(begin) >= c.Limit {
 			return living, &LateError{w, late, c.Limit}
 		}
-		if asked.IsZero() || now.Sub(asked) >= againAfter && nonePending(late) {
-			if err := c.Database.RequestReload(ctx, c.By, store.RoleEngine, store.RoleAdminAPI); err != nil {
-				return living, fmt.Errorf("ask the processes to reload: %w", err)
+		for _, i := range late {
+			p := process{string(i.Role), i.Name}
+			if text := "waiting for " + describe(i); said[p] != text {
+				said[p] = text
+				c.Say(text)
 			}
-			asked = now
+			if last, was := asked[p]; was && (i.Reload.Pending || now.Sub(last) < againAfter) {
+				continue
+			}
+			asked[p] = now
+			if err := c.Database.RequestReloadOf(ctx, c.By, i.Role, i.Name); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return living, fmt.Errorf("ask %s %s to reload: %w", i.Role, i.Name, err)
+			}
 		}
 		if !hinted && now.Sub(begin) >= hintAfter {
 			hinted = true
@@ -110,15 +113,6 @@ func (c Wait) sort(all []store.Instance, w Wanted) (living, late []store.Instanc
 		}
 	}
 	return living, late
-}
-
-func nonePending(list []store.Instance) bool {
-	for _, i := range list {
-		if i.Reload.Pending {
-			return false
-		}
-	}
-	return true
 }
 
 func describe(i store.Instance) string {

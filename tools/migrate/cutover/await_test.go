@@ -25,6 +25,7 @@ type instance struct {
 	obeys int
 	// silent: it died without a word.
 	silent bool
+	asked  int
 	// ready is when its reload is done.
 	ready time.Time
 }
@@ -43,17 +44,18 @@ func (f *fleet) ListInstances(context.Context) ([]store.Instance, error) {
 	return out, nil
 }
 
-func (f *fleet) RequestReload(_ context.Context, _ string, roles ...store.Role) error {
+func (f *fleet) RequestReloadOf(_ context.Context, _ string, role store.Role, name string) error {
 	f.asked++
-	if len(roles) != 2 {
-		return errors.New("not every role was asked")
-	}
 	for _, i := range f.instances {
-		if i.obeys > 0 && f.asked >= i.obeys {
+		if i.Role != role || i.Name != name {
+			continue
+		}
+		if i.asked++; i.obeys > 0 && i.asked >= i.obeys {
 			i.ready = time.Now().Add(time.Second)
 		}
+		return nil
 	}
-	return nil
+	return store.ErrNotFound
 }
 
 func member(role store.Role, name string, obeys int) *instance {
@@ -73,10 +75,10 @@ func TestAwait(t *testing.T) {
 		"without any process there is nothing to wait for": {func() []*instance { return nil }, "", 0, 0, ""},
 		"all obey": {func() []*instance {
 			return []*instance{member(store.RoleEngine, "north", 1), member(store.RoleAdminAPI, "admin", 1)}
-		}, "", 2, 1, ""},
+		}, "", 2, 2, ""},
 		"one whose settings were changed later obeys when it is asked again": {func() []*instance {
 			return []*instance{member(store.RoleEngine, "north", 1), member(store.RoleEngine, "south", 2)}
-		}, "", 2, 2, "systemctl restart identitymesh-engine"},
+		}, "", 2, 3, "systemctl restart identitymesh-engine"},
 		"one never does": {func() []*instance {
 			return []*instance{member(store.RoleEngine, "north", 1), member(store.RoleAdminAPI, "admin", 0)}
 		}, "adminapi admin on host-of-admin, which uses DPAPI db", 2, 0, "identitymesh-adminapi"},

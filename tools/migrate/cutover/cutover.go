@@ -8,9 +8,11 @@ package cutover
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -124,7 +126,16 @@ func (f Files) Write(w Wanted, at time.Time) (done Backups, err error) {
 
 // is reports whether c is what is wanted.
 func (w Wanted) is(c catalog.Choice) bool {
-	return !c.Fallback && strings.EqualFold(c.Provider, w.Provider) && (w.Config == nil || bytes.Equal(c.Plugin.Config.Reveal(), w.Config))
+	return !c.Fallback && strings.EqualFold(c.Provider, w.Provider) && (w.Config == nil || sameJSON(c.Plugin.Config.Reveal(), w.Config))
+}
+
+// sameJSON reports whether two documents say the same, however they are written.
+func sameJSON(a, b []byte) bool {
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return bytes.Equal(a, b)
+	}
+	return reflect.DeepEqual(x, y)
 }
 
 // sectionOf returns where the settings of a provider are.

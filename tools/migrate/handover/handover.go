@@ -107,8 +107,9 @@ const (
 	NoteSwitchBegan = "switch.began"
 	NoteSwitchFiles = "switch.files"
 	NoteInForce     = "switch.in force"
-	// NoteBackBegan is NoteSwitchBegan of a rollback.
+	// NoteBackBegan and NoteBackFiles are those of a rollback.
 	NoteBackBegan = "rollback.began"
+	NoteBackFiles = "rollback.files"
 )
 
 // began returns the time under key, which is recorded when it is not known yet.
@@ -172,8 +173,9 @@ func (e *LeftError) Error() string {
 // Unwrap returns the failure of one of them.
 func (e *LeftError) Unwrap() error { return e.Err }
 
-// force writes the settings and waits for the processes.
-func (h *Handover) force(ctx context.Context, side Side, at time.Time, out *Outcome) error {
+// force writes the settings, keeps what they were under note, and waits for the
+// processes.
+func (h *Handover) force(ctx context.Context, side Side, at time.Time, note string, out *Outcome) error {
 	h.Say("writing Secrets:Provider " + side.Provider)
 	var err error
 	if out.Files, err = h.Settings.Write(side.Wanted, at); err != nil {
@@ -181,7 +183,7 @@ func (h *Handover) force(ctx context.Context, side Side, at time.Time, out *Outc
 	}
 	text, err := json.Marshal(out.Files)
 	if err == nil {
-		err = h.Ledger.SetNote(ctx, NoteSwitchFiles, string(text))
+		err = h.Ledger.SetNote(ctx, note, string(text))
 	}
 	if err != nil {
 		return &PartError{side.Wanted, out.Files, err}

@@ -68,7 +68,7 @@ func (h *Handover) Rollback(ctx context.Context, o RollbackOptions) (*Outcome, e
 		return out, errors.Join(err, h.Ledger.Fail(ctx, whole, err, ledger.Change{}))
 	}
 	// A later switch begins anew.
-	for _, key := range []string{NoteSwitchBegan, NoteInForce, NoteBackBegan} {
+	for _, key := range []string{NoteSwitchBegan, NoteSwitchFiles, NoteInForce, NoteBackBegan} {
 		if err := h.Ledger.SetNote(ctx, key, ""); err != nil {
 			return out, err
 		}
@@ -81,7 +81,7 @@ func (h *Handover) toSource(ctx context.Context, o RollbackOptions, at, switched
 	if err := h.takeBack(ctx, o, switched, out); err != nil {
 		return err
 	}
-	if err := h.force(ctx, h.Source, at, out); err != nil {
+	if err := h.force(ctx, h.Source, at, NoteBackFiles, out); err != nil {
 		return err
 	}
 	h.Say("looking once more for secrets that were set in " + h.Target.Provider + " meanwhile")

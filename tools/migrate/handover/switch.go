@@ -61,7 +61,7 @@ func (h *Handover) Switch(ctx context.Context, o SwitchOptions) (*Outcome, error
 }
 
 func (h *Handover) toTarget(ctx context.Context, at, inForce time.Time, out *Outcome) error {
-	if err := h.force(ctx, h.Target, at, out); err != nil {
+	if err := h.force(ctx, h.Target, at, NoteSwitchFiles, out); err != nil {
 		return err
 	}
 	if inForce.IsZero() {

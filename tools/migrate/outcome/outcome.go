@@ -12,7 +12,10 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/commandline"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/tools/migrate/handover"
 	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
+	"github.com/identitymesh/identitymesh/tools/migrate/purge"
+	"github.com/identitymesh/identitymesh/tools/migrate/soak"
 	"github.com/identitymesh/identitymesh/tools/migrate/stores"
 )
 
@@ -30,6 +33,10 @@ const (
 	WorkLeft = 6
 	// Locked: another process works with the migration.
 	Locked = 7
+	// HalfWay is a switch or a rollback that began and did not come to its end.
+	HalfWay = 8
+	// SoakFailed is a soak that met a run which failed because of a secret.
+	SoakFailed = 9
 )
 
 // Codes explains the exit codes in a few lines, for --help.
@@ -41,7 +48,9 @@ const Codes = `Exit codes:
   4  the configuration cannot be used, or is not the one of the plan
   5  a store or its plugin cannot be reached, or did not answer in time
   6  refs are left that need an operator or another run; "status" names them
-  7  another process works with the migration`
+  7  another process works with the migration
+  8  a switch or a rollback stopped half way: repeat it, or go the other way
+  9  a soak met a run that failed because of a secret`
 
 // Code returns the exit code of a command that ended with err.
 func Code(err error) int {
@@ -51,6 +60,9 @@ func Code(err error) int {
 	var locked *ledger.LockedError
 	var same *stores.SameStoreError
 	var other *stores.OtherStoreError
+	var half *handover.PartError
+	var left *handover.LeftError
+	var soaked *soak.FailedError
 	switch {
 	case err == nil:
 		return OK
@@ -62,6 +74,12 @@ func Code(err error) int {
 		return Locked
 	case errors.Is(err, ledger.ErrNone):
 		return NoMigration
+	case errors.As(err, &half):
+		return HalfWay
+	case errors.As(err, &soaked):
+		return SoakFailed
+	case errors.As(err, &left), errors.Is(err, soak.ErrUnproved), errors.Is(err, purge.ErrNothing), errors.Is(err, soak.ErrNotInForce):
+		return WorkLeft
 	case errors.As(err, &invalid), errors.As(err, &same), errors.As(err, &other):
 		return Configuration
 	}
@@ -82,6 +100,10 @@ func Write(w io.Writer, err error, asJSON bool) {
 		e.Next = "identitymesh-migrate plan --to PROVIDER"
 	case Unavailable:
 		e.Next = "run secretscli doctor, which says what works and what does not; then the same command again: it goes on where it was"
+	case HalfWay:
+		e.Next = "the same command again goes on where it was; identitymesh-migrate rollback goes back to the source, switch to the target"
+	case SoakFailed:
+		e.Next = "mend what the words say and soak again, which begins anew; or identitymesh-migrate rollback"
 	case Locked:
 		e.Next = "identitymesh-migrate status shows how far it is"
 	}

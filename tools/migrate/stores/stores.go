@@ -231,6 +231,9 @@ func (s *Store) same(other *Store) bool {
 	return string(s.config) == string(other.config) || s.Check.Target != "" && strings.EqualFold(s.Check.Target, other.Check.Target)
 }
 
+// Settings returns what the plugin is configured with.
+func (s *Store) Settings() []byte { return s.config }
+
 // Has reports whether the store's plugin claims c.
 func (s *Store) Has(c facade.Capability) bool { return s.Info.Capabilities.Has(c) }
 

@@ -1,0 +1,141 @@
+package command
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/host/catalog"
+	"github.com/identitymesh/identitymesh/tools/migrate/cutover"
+	"github.com/identitymesh/identitymesh/tools/migrate/handover"
+	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
+	"github.com/identitymesh/identitymesh/tools/migrate/stores"
+)
+
+const (
+	flagSettings = "settings"
+	flagWait     = "wait"
+)
+
+// handoverFlags are those of switch and rollback.
+func handoverFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: flagSettings, Usage: "another settings `FILE` to write beside the one of --config, as that of an Admin API with its own; may be repeated"},
+		&cli.DurationFlag{Name: flagWait, Usage: "how long the processes may take to use the other store, `DURATION`", Value: 10 * time.Minute},
+	}
+}
+
+// openSides opens both stores as the ledger knows them.
+func (s *session) openSides(ctx context.Context) error {
+	from, to := stores.Of(s.migration.From), stores.Of(s.migration.To)
+	if s.takesSection() && from.Config == "" {
+		// The section of the source was written over by the switch; the backup has it.
+		backups, err := s.backups(ctx)
+		if err != nil {
+			return err
+		}
+		if len(backups) > 0 {
+			if _, err := os.Stat(backups[0].Backup); err == nil {
+				from.Config = backups[0].Backup
+			}
+		}
+	}
+	return s.openStores(ctx, from, to)
+}
+
+// takesSection reports whether the target is configured in another file than the one
+// that the product reads.
+func (s *session) takesSection() bool {
+	to := s.migration.To
+	return to.Config != "" && to.Provider != catalog.DPAPI && (len(s.program.Settings.Files) == 0 || to.Config != s.program.Settings.Files[0])
+}
+
+func (s *session) backups(ctx context.Context) (b cutover.Backups, err error) {
+	text, err := s.ledger.Note(ctx, handover.NoteSwitchFiles)
+	if err != nil || text == "" {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(text), &b); err != nil {
+		return nil, fmt.Errorf("the ledger %s says of the settings what cannot be read: %w", s.ledger.Path(), err)
+	}
+	return b, nil
+}
+
+const processPoll = 250 * time.Millisecond
+
+// handover puts the parts of a switch or a rollback together.
+func (s *session) handover(ctx context.Context, c *cli.Context) (*handover.Handover, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find the program's own file: %w", err)
+	}
+	files := cutover.Files{Paths: []string{c.String(flagConfig)}, Environ: s.Environ, Executable: executable,
+		Folder: boot.SettingsFolder(executable, runtime.GOOS, s.Environ)}
+	for _, path := range c.StringSlice(flagSettings) {
+		absolute, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		files.Paths = append(files.Paths, absolute)
+	}
+	who, _ := audit.Caller()
+	source := asWanted(s.pair.From)
+	target := asWanted(s.pair.To)
+	if s.takesSection() {
+		target.From = s.migration.To.Config
+		if source.Provider != catalog.DPAPI {
+			source.From = s.pair.From.Side.Config
+		}
+	}
+	return handover.New(handover.Config{
+		Ledger: s.ledger, Source: handover.Side{Store: s.pair.From, Wanted: source}, Target: handover.Side{Store: s.pair.To, Wanted: target},
+		Settings: files, Uses: s.db.SecretUses, Now: s.Now, Say: func(text string) { s.note("%s", text) },
+		Processes: cutover.Wait{Database: s.db, By: "identitymesh-migrate, " + who, Now: s.Now, Limit: c.Duration(flagWait), Poll: processPoll,
+			Say: func(text string) { s.note("%s", text) }},
+	}), nil
+}
+
+func asWanted(s *stores.Store) cutover.Wanted {
+	return cutover.Wanted{Provider: s.Side.Provider, Target: s.Check.Target, Config: s.Settings()}
+}
+
+// printHandover shows what a switch or a rollback did.
+func (s *session) printHandover(side ledger.Side, o *handover.Outcome) error {
+	if s.json {
+		return s.printJSON(o)
+	}
+	text := fmt.Sprintf("%s is in force: %d refs, %d processes\n", named(side), o.Refs, len(o.Instances))
+	rows := [][]string{}
+	for _, f := range o.Files {
+		rows = append(rows, []string{"settings", f.File + " (before: " + f.Backup + ")"})
+	}
+	for _, i := range o.Instances {
+		rows = append(rows, []string{"process", i})
+	}
+	for _, r := range o.Carried {
+		rows = append(rows, []string{"newer value", string(r)})
+	}
+	for _, n := range o.Notices {
+		rows = append(rows, []string{"notice", string(n.Ref) + ": " + n.Text})
+	}
+	if len(o.Instances) == 0 {
+		rows = append(rows, []string{"notice", "no process runs; each reads the settings when it starts"})
+	}
+	return s.print(text + table(rows))
+}
+
+// summary is what the audit log keeps of a handover; the ledger has the refs.
+func summary(o *handover.Outcome) any {
+	if o == nil {
+		return nil
+	}
+	return map[string]any{"files": o.Files, "instances": o.Instances, "refs": o.Refs, "carried": len(o.Carried), "notices": len(o.Notices)}
+}

@@ -1,0 +1,83 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/identitymesh/identitymesh/sdk/commandline"
+	"github.com/identitymesh/identitymesh/tools/migrate/soak"
+)
+
+const flagFor = "for"
+
+// soakPoll is how often the run history is read.
+const soakPoll = 2 * time.Second
+
+func (t *tool) soak() *cli.Command {
+	return &cli.Command{
+		Name: "soak", Usage: "watch runs while the target is in force, and count those that read each ref there", ArgsUsage: " ",
+		Description: "Ends when the time is over and every ref that connectors use was read by a run that succeeded; a run that fails\n" +
+			"because of a secret ends it at once, with its words. It changes nothing and may be stopped: called again, it goes\n" +
+			"on. After a failure it begins anew.\n\n" +
+			"   identitymesh-migrate soak\n" +
+			"   identitymesh-migrate soak --for 2h",
+		Flags: []cli.Flag{&cli.DurationFlag{Name: flagFor, Usage: "how long a new soak takes, `DURATION`", Value: 24 * time.Hour}},
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			if c.Duration(flagFor) <= 0 {
+				return commandline.Usagef("--%s must be longer than nothing", flagFor)
+			}
+			return t.within(c, needs{lock: true, database: true}, func(ctx context.Context, s *session) error {
+				return s.soak(ctx, c.Duration(flagFor))
+			})
+		},
+	}
+}
+
+func (s *session) soak(ctx context.Context, period time.Duration) error {
+	if err := s.openSides(ctx); err != nil {
+		return err
+	}
+	var p soak.Progress
+	err := s.audited(ctx, map[string]any{"for": period.String()}, func(ctx context.Context) (any, error) {
+		watch, err := soak.Open(ctx, soak.Config{
+			Ledger: s.ledger, Target: s.pair.To, Runs: s.db, Uses: s.db.SecretUses, For: period, Poll: soakPoll, Now: s.Now,
+			Say: func(text string) { s.note("%s", text) },
+		})
+		if err != nil {
+			return nil, err
+		}
+		err = s.watched(ctx, func() (err error) {
+			p, err = watch.Watch(ctx)
+			return err
+		})
+		return p, err
+	})
+	if err != nil && !errors.Is(err, soak.ErrUnproved) {
+		return err
+	}
+	if s.json {
+		return errors.Join(s.printJSON(p), err)
+	}
+	return errors.Join(s.print(soakText(p)), err)
+}
+
+func soakText(p soak.Progress) string {
+	text := fmt.Sprintf("soak from %s to %s: %d reads by runs, %d refs proved", p.Began.Format(timeForm), p.Until.Format(timeForm), p.Reads, p.Proved)
+	if p.Waiting > 0 {
+		text += fmt.Sprintf(", %d waiting for a run", p.Waiting)
+	}
+	switch {
+	case p.Failed != nil:
+		text += "; failed: " + commandline.Plain((&soak.FailedError{Failure: *p.Failed}).Error())
+	case !p.Passed.IsZero():
+		text += "; passed"
+	}
+	return text + "\n"
+}
