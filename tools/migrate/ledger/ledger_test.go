@@ -222,12 +222,17 @@ func TestTheLedgerIsItsOwnersAlone(t *testing.T) {
 
 func TestWhatGoesAwayBeforeItWasCopiedLeavesTheLedger(t *testing.T) {
 	l := open(t, t.TempDir())
-	planned(t, l, "secret://a", "secret://b", "secret://c")
-	i, err := l.Begin(t.Context(), "secret://c", ledger.Copy, ledger.Change{})
-	if err == nil {
-		err = l.End(t.Context(), i, ledger.Change{TargetVersion: "t1"})
+	planned(t, l, "secret://a", "secret://b", "secret://c", "secret://d")
+	for _, ref := range []secret.Ref{"secret://c", "secret://d"} {
+		i, err := l.Begin(t.Context(), ref, ledger.Copy, ledger.Change{})
+		if err == nil {
+			err = l.End(t.Context(), i, ledger.Change{TargetVersion: "t1"})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err != nil {
+	if err := l.Record(t.Context(), "secret://d", ledger.Block, ledger.Change{Reason: "because"}); err != nil {
 		t.Fatal(err)
 	}
 	planned(t, l, "secret://a")
@@ -237,6 +242,9 @@ func TestWhatGoesAwayBeforeItWasCopiedLeavesTheLedger(t *testing.T) {
 	}
 	if e := entry(t, l, "secret://c"); e.State != ledger.Copied {
 		t.Errorf("a copy is not forgotten: %+v", e)
+	}
+	if e := entry(t, l, "secret://d"); e.Written != "t1" {
+		t.Errorf("nor is one that is in the way: %+v", e)
 	}
 }
 
