@@ -41,10 +41,51 @@ export const connector = {
   created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z", secretRefs: [],
 };
 
+export const permissions = [
+  "audit.read", "connectors.read", "connectors.test", "connectors.write", "objects.read", "provider.reload", "runs.cancel", "runs.read", "runs.start", "schedules.write",
+  "secrets.delete", "secrets.purge", "secrets.read", "secrets.write", "session", "sessions.write", "settings.read", "status.read", "tokens.read", "tokens.write",
+];
+
+export const who = { id: "s1", kind: "token", name: "administrator", role: "Admin", way: "token", permissions };
+
+/** What a Viewer is told about himself. */
+export const viewer = { ...who, name: "looks on", role: "Viewer", permissions: ["audit.read", "connectors.read", "objects.read", "runs.read", "secrets.read", "session", "status.read"] };
+
+export const roles = {
+  items: [
+    { name: "Viewer", meaning: "sees", permissions: viewer.permissions },
+    { name: "Admin", meaning: "does everything", permissions },
+  ],
+  permissions: permissions.map((name) => ({ name, meaning: `to ${name}` })),
+};
+
+interface Cast {
+  /** Whom the cookie of the browser stands for at first. */
+  who?: typeof who | null;
+}
+
+// What needs nobody to be signed in.
+const anybody = ["POST /api/session", "GET /api/sign-in"];
+
 /** Plays the API: path without query -> answer. What is not played is answered as an empty product does. */
-export function play(answers: Answers = {}): Call[] {
+export function play(answers: Answers = {}, cast: Cast = {}): Call[] {
   const calls: Call[] = [];
+  let signedIn = cast.who !== null;
   const all: Answers = {
+    "GET /api/sign-in": () => json({ ways: [{ name: "token" }] }),
+    "GET /api/session": () => json(cast.who ?? who),
+    "POST /api/session": ({ body }) => {
+      if ((body as { token: string }).token !== token) return problem(401, "sign-in-required", { detail: "The token is not valid." });
+      signedIn = true;
+      return json(cast.who ?? who);
+    },
+    "DELETE /api/session": () => {
+      signedIn = false;
+      return new Response(null, { status: 204 });
+    },
+    "GET /api/sessions": () => json({ items: [] }),
+    "GET /api/tokens": () => json({ items: [], total: 0 }),
+    "GET /api/roles": () => json(roles),
     "GET /api/status": () => json(status),
     "GET /api/connectors": () => json({ items: [], total: 0 }),
     "GET /api/runs": () => json({ items: [] }),
@@ -57,14 +98,15 @@ export function play(answers: Answers = {}): Call[] {
     const text = await request.text();
     const call = { method: request.method, path: url.pathname + url.search, headers: request.headers, body: text ? JSON.parse(text) : undefined };
     calls.push(call);
-    if (request.headers.get("Authorization") !== `Bearer ${token}`) return problem(401, "sign-in-required", { detail: "Send a token." });
-    const answer = all[`${request.method} ${url.pathname}`];
+    const name = `${request.method} ${url.pathname}`;
+    if (!signedIn && !anybody.includes(name)) return problem(401, "sign-in-required", { detail: "Send a token." });
+    const answer = all[name];
     return answer ? answer(call) : problem(404, "no-such-path");
   };
   return calls;
 }
 
-/** Opens the application at a path, not yet signed in. */
+/** Opens the application at a path. */
 export function open(path = "/") {
   const user = userEvent.setup();
   const page = render(
@@ -75,11 +117,9 @@ export function open(path = "/") {
   return { user, page };
 }
 
-/** Opens the application at a path and signs in. */
+/** Opens the application at a path, for somebody who is signed in. */
 export async function enter(path = "/") {
   const { user, page } = open(path);
-  await user.type(page.getByLabelText(/^Token/), token);
-  await user.click(page.getByRole("button", { name: "Sign in" }));
-  await page.findByRole("button", { name: "Sign out" });
+  await page.findByRole("button", { name: /^Signed in as/ });
   return { user, page };
 }

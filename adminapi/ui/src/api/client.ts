@@ -6,33 +6,35 @@ export type Schemas = components["schemas"];
 export type Api = ReturnType<typeof connect>;
 
 interface Config {
-  /** The token to sign in with. */
-  token: string;
   /** Whether asking is of no use until somebody has signed in again. */
   lapsed: () => boolean;
-  /** Called when the API takes what one signed in with no more. */
+  /** Whether nobody works with the page: what it then asks by itself must not keep the session alive. */
+  unattended: () => boolean;
+  /** Called when the API says that nobody is signed in. */
   onRefused: () => void;
 }
 
-/** A client of the API that served this page. */
-export function connect({ token, lapsed, onRefused }: Config) {
+// What is asked to sign in is asked, and refused, in any case.
+const signingIn: readonly string[] = ["/api/session", "/api/sign-in"];
+
+/** A client of the API that served this page. The browser signs in with a cookie that no script can read. */
+export function connect({ lapsed, unattended, onRefused }: Config) {
   const client = createClient<paths>({
     // Found at each call, so that a test can play the API.
     fetch: (request) => globalThis.fetch(request),
     baseUrl: globalThis.location.origin,
-    credentials: "omit",
+    credentials: "same-origin",
     cache: "no-store",
     redirect: "error",
   });
   const session: Middleware = {
-    onRequest({ request }) {
-      // Pages that look again and again would be counted as failed sign-ins.
-      if (lapsed()) return unasked();
-      request.headers.set("Authorization", `Bearer ${token}`);
+    onRequest({ request, schemaPath }) {
+      if (lapsed() && !signingIn.includes(schemaPath)) return unasked();
+      if (unattended()) request.headers.set("X-IdentityMesh-Background", "1");
       return request;
     },
-    onResponse({ response }) {
-      if (response.status === 401) onRefused();
+    onResponse({ response, schemaPath }) {
+      if (response.status === 401 && !signingIn.includes(schemaPath)) onRefused();
     },
   };
   client.use(session);

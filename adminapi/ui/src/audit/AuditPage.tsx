@@ -29,9 +29,15 @@ export function AuditPage() {
     <Page
       title="Audit"
       actions={
-        <Button variant="default" onClick={check.verify} loading={check.running}>
-          Verify
-        </Button>
+        <>
+          <Button variant="default" onClick={check.verify} loading={check.running}>
+            Verify
+          </Button>
+          {/* The browser saves it as it comes: it may be larger than what a page can hold. */}
+          <Button variant="default" component="a" href="/api/audit/export" download>
+            Export
+          </Button>
+        </>
       }
     >
       <Text size="sm" c="dimmed">

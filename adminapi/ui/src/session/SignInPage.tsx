@@ -1,8 +1,13 @@
 import { Center, Code, Paper, Stack, Text, Title } from "@mantine/core";
 import { useEffect } from "react";
+import { ProblemAlert } from "../parts/ProblemAlert";
+import { Loading } from "../parts/States";
+import { useSession } from "./session";
 import { SignInForm } from "./SignInForm";
 
+/** What is shown while nobody is signed in. */
 export function SignInPage() {
+  const { asking, problem, ask } = useSession();
   useEffect(() => {
     document.title = "Sign in · IdentityMesh";
   }, []);
@@ -13,11 +18,18 @@ export function SignInPage() {
           <Title order={1} size="h2">
             IdentityMesh
           </Title>
-          <SignInForm />
-          <Text size="sm" c="dimmed">
-            The administrator's token stands in the file <Code>admin-token</Code> in the data folder of the host. If it is lost,{" "}
-            <Code>identitymesh-adminapi token reset</Code> makes a new one.
-          </Text>
+          {asking ? (
+            <Loading what="your session" />
+          ) : (
+            <>
+              {problem && <ProblemAlert error={problem} onRetry={() => void ask()} />}
+              <SignInForm />
+              <Text size="sm" c="dimmed">
+                The administrator's token stands in the file <Code>admin-token</Code> in the data folder of the host. If it is lost,{" "}
+                <Code>identitymesh-adminapi token reset</Code> makes a new one.
+              </Text>
+            </>
+          )}
         </Stack>
       </Paper>
     </Center>

@@ -1,84 +1,121 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
-import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from "react";
-import { type Api, connect } from "../api/client";
-import { ProblemError } from "../api/problem";
-import type { Permission } from "./may";
+import { createContext, type ReactNode, useContext, useEffect, useMemo, useRef, useState } from "react";
+import { type Api, connect, must, type Schemas } from "../api/client";
+import { asProblem, ProblemError } from "../api/problem";
+import { watchAttendance } from "./attended";
 
-/** Who is signed in, and what he may do. */
-export interface Who {
-  name: string;
-  permissions: readonly Permission[];
-}
+/** Who is signed in, what he may do, and until when. */
+export type Who = Schemas["Session"];
 
 /**
- * The token lives in this component's memory and nowhere else: not in
- * localStorage, sessionStorage, a cookie or a URL, where other scripts, other
- * users of the computer or logs could find it. The price is that reloading the
- * page asks for it again.
+ * The session is a cookie that no script can read; here is only what the API says
+ * about it. A token is sent once, to begin the session, and is not kept.
  */
 interface Session {
   who: Who | null;
-  /** True when the API stopped taking what one signed in with: the page stays as it is until somebody signs in again. */
+  /** True until it is known whether somebody is signed in. */
+  asking: boolean;
+  /** Why that could not be found out. */
+  problem: ProblemError | null;
+  /** True when the session has ended: the page stays as it is until somebody signs in again. */
   lapsed: boolean;
-  signIn(token: string): void;
-  signOut(): void;
+  /** Begins a session with a token. */
+  signIn(token: string): Promise<void>;
+  /** Asks again who is signed in, in the hope that somebody is. */
+  ask(): Promise<void>;
+  signOut(): Promise<void>;
+  /** Ends one's sessions in all browsers. */
+  signOutEverywhere(): Promise<void>;
+  /** Goes back to the sign-in page without asking anybody. */
+  leave(): void;
+}
+
+interface State {
+  who: Who | null;
+  asking: boolean;
+  problem: ProblemError | null;
+  lapsed: boolean;
 }
 
 const SessionContext = createContext<Session | null>(null);
 const ApiContext = createContext<Api | null>(null);
 
-const everything: readonly Permission[] = [
-  "connectors.read", "connectors.write", "connectors.test", "schedules.write", "runs.read", "runs.start", "runs.cancel", "objects.read", "secrets.read",
-  "secrets.write", "secrets.delete", "secrets.purge", "status.read", "provider.reload", "settings.read", "audit.read", "tokens.read", "tokens.write",
-  "sessions.write", "session",
-];
+const nobody: State = { who: null, asking: false, problem: null, lapsed: false };
 
 export function SessionProvider({ children }: { children: ReactNode }) {
-  const [token, setToken] = useState<string | null>(null);
-  const [lapsed, setLapsed] = useState(false);
-  const session = useMemo<Session>(
-    () => ({
-      who: token === null ? null : { name: "administrator", permissions: everything },
-      lapsed,
-      signIn(t) {
-        setLapsed(false);
-        setToken(t);
-      },
-      signOut() {
-        setLapsed(false);
-        setToken(null);
-      },
-    }),
-    [token, lapsed],
+  const [state, setState] = useState<State>({ ...nobody, asking: true });
+  const now = useRef(state);
+  now.current = state;
+  const attendance = useRef<ReturnType<typeof watchAttendance> | null>(null);
+  useEffect(() => {
+    const watch = watchAttendance();
+    attendance.current = watch;
+    return watch.stop;
+  }, []);
+
+  const api = useMemo(
+    () =>
+      connect({
+        lapsed: () => now.current.lapsed,
+        unattended: () => attendance.current?.unattended() ?? false,
+        onRefused: () => setState((old) => (old.who ? { ...old, lapsed: true } : old)),
+      }),
+    [],
   );
-  const refused = useCallback(() => setLapsed(true), []);
+  const does = useMemo(() => {
+    const enter = (who: Who) => setState({ ...nobody, who });
+    return {
+      async signIn(token: string) {
+        enter(await must(api.POST("/api/session", { body: { token } })));
+      },
+      async ask() {
+        try {
+          enter(await must(api.GET("/api/session")));
+        } catch (thrown) {
+          const problem = asProblem(thrown);
+          // That nobody is signed in is no problem; that he cannot be found out for a moment ends no session.
+          if (problem.problem.status === 401) setState((old) => (old.who ? { ...old, lapsed: true } : nobody));
+          else setState((old) => (old.who ? old : { ...nobody, problem }));
+        }
+      },
+      async signOut() {
+        await must(api.DELETE("/api/session"));
+        setState(nobody);
+      },
+      async signOutEverywhere() {
+        await must(api.DELETE("/api/sessions"));
+        setState(nobody);
+      },
+      leave() {
+        setState(nobody);
+      },
+    };
+  }, [api]);
+  useEffect(() => void does.ask(), [does]);
+
+  const session = useMemo<Session>(() => ({ ...state, ...does }), [state, does]);
+  const who = state.who;
   return (
     <SessionContext value={session}>
-      {session.who === null || token === null ? children : (
-        <SignedIn key={session.who.name} token={token} lapsed={lapsed} refused={refused} children={children} />
-      )}
+      <ApiContext value={api}>
+        {who === null ? children : <SignedIn key={`${who.kind} ${who.name} ${who.role}`} lapsed={state.lapsed} children={children} />}
+      </ApiContext>
     </SessionContext>
   );
 }
 
 /**
- * Gives each operator a client and a cache of his own, so that nothing of one is
- * left for the next. Who signs in again finds what he left, and everything is
- * asked for anew.
+ * Gives each operator a cache of his own, so that nothing of one is left for the
+ * next. Who signs in again finds what he left, and everything is asked for anew.
  */
-function SignedIn({ token, lapsed, refused, children }: { token: string; lapsed: boolean; refused: () => void; children: ReactNode }) {
+function SignedIn({ lapsed, children }: { lapsed: boolean; children: ReactNode }) {
   const [cache] = useState(newCache);
-  const now = useRef(lapsed);
-  now.current = lapsed;
-  const api = useMemo(() => connect({ token, lapsed: () => now.current, onRefused: refused }), [token, refused]);
+  const before = useRef(lapsed);
   useEffect(() => {
-    if (!lapsed) void cache.invalidateQueries();
+    if (before.current && !lapsed) void cache.invalidateQueries();
+    before.current = lapsed;
   }, [lapsed, cache]);
-  return (
-    <ApiContext value={api}>
-      <QueryClientProvider client={cache}>{children}</QueryClientProvider>
-    </ApiContext>
-  );
+  return <QueryClientProvider client={cache}>{children}</QueryClientProvider>;
 }
 
 export function newCache(): QueryClient {
@@ -101,6 +138,6 @@ export function useSession(): Session {
 
 export function useApi(): Api {
   const api = useContext(ApiContext);
-  if (!api) throw new Error("nobody is signed in");
+  if (!api) throw new Error("no SessionProvider around");
   return api;
 }

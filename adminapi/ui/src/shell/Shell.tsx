@@ -1,16 +1,16 @@
-import { AppShell, Box, Burger, Button, Group, NavLink, Text } from "@mantine/core";
+import { AppShell, Box, Burger, Group, NavLink, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { useEffect } from "react";
 import { Link, Outlet, useLocation } from "react-router";
 import { useMay } from "../session/may";
-import { useSession } from "../session/session";
+import { SessionEnd } from "../session/SessionEnd";
 import { SignInAgain } from "../session/SignInAgain";
+import { Account } from "./Account";
 import { groups } from "./places";
 import { SchemeSwitch } from "./SchemeSwitch";
 
 /** What is around every page: the header, the navigation, the place of the page. */
 export function Shell() {
-  const { signOut } = useSession();
   const { pathname } = useLocation();
   const [open, { toggle, close }] = useDisclosure(false);
   useEffect(close, [pathname, close]);
@@ -30,9 +30,7 @@ export function Shell() {
             <Box visibleFrom="sm">
               <SchemeSwitch />
             </Box>
-            <Button variant="default" size="xs" onClick={signOut}>
-              Sign out
-            </Button>
+            <Account />
           </Group>
         </Group>
       </AppShell.Header>
@@ -44,6 +42,7 @@ export function Shell() {
         </Box>
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
+        <SessionEnd />
         <Outlet />
       </AppShell.Main>
       <SignInAgain />

@@ -48,7 +48,10 @@ export const groups: PlaceGroup[] = [
   },
   {
     label: "Security",
-    places: [{ path: "/audit", label: "Audit", needs: "audit.read", page: page(() => import("../audit/AuditPage"), "AuditPage") }],
+    places: [
+      { path: "/audit", label: "Audit", needs: "audit.read", page: page(() => import("../audit/AuditPage"), "AuditPage") },
+      { path: "/access", label: "Tokens and roles", needs: "session", page: page(() => import("../access/AccessPage"), "AccessPage") },
+    ],
   },
 ];
 
