@@ -115,6 +115,7 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 			{Name: tagConnectors, Description: "Connected systems and what was imported from them."},
 			{Name: tagSchedules, Description: "When connectors run by themselves."},
 			{Name: tagRuns, Description: "What ran, what runs and what is to run."},
+			{Name: tagObjects, Description: "What was imported."},
 			{Name: tagSecrets, Description: "Secrets by their refs; values go in and never come out."},
 			{Name: tagStatus, Description: "The processes of the product and the secret provider in force."},
 			{Name: tagSignIn, Description: "Who is signed in, API tokens, and what each role may do."},
@@ -162,6 +163,7 @@ const (
 	tagStatus     = "Status"
 	tagAudit      = "Audit"
 	tagSignIn     = "Sign-in"
+	tagObjects    = "Objects"
 )
 
 func (a *API) serveDocument(mux *http.ServeMux) error {

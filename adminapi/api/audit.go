@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
@@ -85,13 +87,18 @@ func (a *API) listAudit(ctx context.Context, in *struct {
 	From    time.Time `query:"from" doc:"Only what was recorded then or later."`
 	To      time.Time `query:"to" doc:"Only what was recorded before."`
 }) (*auditPage, error) {
-	before, err := in.after()
+	filter := audit.Filter{Actor: in.Actor, Action: in.Action, TargetPrefix: in.Target, Outcome: in.Outcome, From: in.From, To: in.To}
+	q := query{"audit", "", filter}
+	page, err := in.page(q)
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.Audit.Search(ctx, audit.Filter{
-		Actor: in.Actor, Action: in.Action, TargetPrefix: in.Target, Outcome: in.Outcome, From: in.From, To: in.To, Before: before,
-	}, in.Limit)
+	if page.After != nil {
+		if filter.Before, err = strconv.ParseInt(page.After.ID, 10, 64); err != nil {
+			return nil, listProblem(store.ErrMark)
+		}
+	}
+	list, err := a.Audit.Search(ctx, filter, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +110,8 @@ func (a *API) listAudit(ctx context.Context, in *struct {
 			Action: r.Action, Target: r.Target, Outcome: r.Outcome, Correlation: r.Correlation, Detail: r.Detail, Hash: r.Hash,
 		})
 	}
-	if len(list) > 0 {
-		out.Body.Next = in.next(len(list), list[len(list)-1].Seq)
+	if len(list) == in.Limit {
+		out.Body.Next = q.next(&store.Mark{ID: strconv.FormatInt(list[len(list)-1].Seq, 10)})
 	}
 	return out, nil
 }

@@ -239,7 +239,7 @@ func TestARecordSaysWhyAChangeFailed(t *testing.T) {
 			w.vault.fail(nil)
 		})
 	}
-	if err := w.store.DeleteConnector(t.Context(), c.ID); err != nil {
+	if err := w.store.DeleteConnector(t.Context(), c.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	before := len(w.records())

@@ -45,6 +45,13 @@ func (in ConnectorInput) apply(c store.Connector) store.Connector {
 	return c
 }
 
+// applied is apply with the refs that the configuration uses.
+func (a *API) applied(in ConnectorInput, c store.Connector) store.Connector {
+	c = in.apply(c)
+	c.Refs = a.refs(c)
+	return c
+}
+
 // checkConnector finds what the schema cannot.
 func (a *API) checkConnector(in ConnectorInput) (problems diag.List) {
 	if name := strings.TrimSpace(in.Name); name == "" || len(name) > store.MaxNameBytes {
@@ -88,9 +95,12 @@ type Connector struct {
 }
 
 func (a *API) connector(c store.Connector) Connector {
+	if c.Refs == nil { // written by somebody who does not know its type
+		c.Refs = a.refs(c)
+	}
 	return Connector{
 		ID: c.ID, Name: c.Name, Type: c.Type, Config: Object{c.Config}, Enabled: c.Enabled, InstanceName: c.InstanceName,
-		Version: c.Version, Created: c.Created.UTC(), Updated: c.Updated.UTC(), SecretRefs: a.refs(c),
+		Version: c.Version, Created: c.Created.UTC(), Updated: c.Updated.UTC(), SecretRefs: c.Refs,
 	}
 }
 
@@ -108,19 +118,71 @@ func (a *API) refs(c store.Connector) []string {
 	return refs
 }
 
-// ConnectorDetail is a connector with its state.
-type ConnectorDetail struct {
+// ListedConnector is a connector as a list shows it.
+type ListedConnector struct {
 	Connector
 	State ConnectorState `json:"state"`
 }
 
-// ConnectorState is how far a connector has read and who works on it.
+// ConnectorState is how a connector's imports go; tests do not count.
 type ConnectorState struct {
+	Status  string     `json:"status" enum:"Never,Queued,Running,Succeeded,Failed,Interrupted,Cancelled" doc:"That of the last run; Never when there is none."`
+	LastRun *LastRun   `json:"lastRun,omitempty" doc:"The newest run, also a queued one; absent when there is none."`
+	NextRun time.Time  `json:"nextRun,omitzero" doc:"When a schedule is next due; absent when none is, or the connector is switched off."`
+	Trend   []EndedRun `json:"trend" nullable:"false" doc:"How the last ten runs ended, the oldest first."`
+}
+
+// LastRun is what lists show of a run.
+type LastRun struct {
+	ID              string    `json:"id"`
+	Kind            string    `json:"kind" enum:"full,delta"`
+	Status          string    `json:"status" enum:"Queued,Running,Succeeded,Failed,Interrupted,Cancelled"`
+	Queued          time.Time `json:"queued"`
+	Started         time.Time `json:"started,omitzero"`
+	Finished        time.Time `json:"finished,omitzero"`
+	DurationSeconds float64   `json:"durationSeconds" doc:"From the start to the end, or to now."`
+	Counts          Counts    `json:"counts"`
+	Reason          string    `json:"reason,omitempty" doc:"Why it did not succeed, as a code." example:"ACCESS_DENIED"`
+	Error           string    `json:"error,omitempty" doc:"The beginning of what the underlying system said; the run has all of it."`
+}
+
+// EndedRun is how a run ended.
+type EndedRun struct {
+	Status          string  `json:"status" enum:"Succeeded,Failed,Interrupted,Cancelled"`
+	DurationSeconds float64 `json:"durationSeconds"`
+}
+
+func (a *API) listedConnector(c store.ListedConnector) ListedConnector {
+	return ListedConnector{Connector: a.connector(c.Connector), State: a.state(c)}
+}
+
+func (a *API) state(c store.ListedConnector) ConnectorState {
+	out := ConnectorState{Status: string(store.NeverRan), NextRun: utc(c.NextDue), Trend: all(c.Trend, func(e store.Ended) EndedRun {
+		return EndedRun{Status: string(e.Status), DurationSeconds: e.Duration.Seconds()}
+	})}
+	if r := c.Last; r.ID != "" {
+		out.Status = string(r.Status)
+		out.LastRun = &LastRun{
+			ID: r.ID, Kind: string(r.Kind), Status: string(r.Status), Queued: r.Queued.UTC(), Started: utc(r.Started), Finished: utc(r.Finished),
+			DurationSeconds: a.duration(r.Started, r.Finished), Counts: Counts(r.Counts), Reason: r.Reason, Error: r.Error,
+		}
+	}
+	return out
+}
+
+// ConnectorDetail is a connector with all of its state.
+type ConnectorDetail struct {
+	Connector
+	State ConnectorProgress `json:"state"`
+}
+
+// ConnectorProgress is a connector's state, how far it has read and who works on it.
+type ConnectorProgress struct {
+	ConnectorState
 	Watermark string `json:"watermark,omitempty" doc:"How far it has read, in its type's own form; absent before the first import."`
 	// WatermarkMoved is found in the latest runs only.
 	WatermarkMoved time.Time `json:"watermarkMoved,omitzero" doc:"When one of the latest runs last moved the watermark."`
 	Lease          *Lease    `json:"lease,omitempty" doc:"Who works on it now."`
-	LastRun        *Run      `json:"lastRun,omitempty" doc:"The newest run, also a queued one."`
 }
 
 // Lease is who works on a connector.
@@ -132,22 +194,18 @@ type Lease struct {
 // latestRuns are looked through for the one that moved the watermark.
 const latestRuns = 100
 
-func (a *API) state(ctx context.Context, id string) (ConnectorState, error) {
-	state, err := a.Store.State(ctx, id)
+func (a *API) progress(ctx context.Context, c store.ListedConnector) (ConnectorProgress, error) {
+	state, err := a.Store.State(ctx, c.ID)
 	if err != nil {
-		return ConnectorState{}, err
+		return ConnectorProgress{}, err
 	}
-	out := ConnectorState{Watermark: string(state.Watermark)}
+	out := ConnectorProgress{ConnectorState: a.state(c), Watermark: string(state.Watermark)}
 	if l := state.Lease; l.Holder != "" && l.Expires.After(a.Now()) {
 		out.Lease = &Lease{Holder: l.Holder, Expires: l.Expires.UTC()}
 	}
-	runs, err := a.Store.ListRuns(ctx, store.RunFilter{ConnectorID: id}, latestRuns)
+	runs, err := a.Store.ListRuns(ctx, store.RunFilter{ConnectorID: c.ID}, latestRuns)
 	if err != nil {
-		return ConnectorState{}, fmt.Errorf("list the latest runs: %w", err)
-	}
-	if len(runs) > 0 {
-		last := a.run(runs[0])
-		out.LastRun = &last
+		return ConnectorProgress{}, fmt.Errorf("list the latest runs: %w", err)
 	}
 	for _, r := range runs {
 		if r.WatermarkAfter != r.WatermarkBefore && !r.Finished.IsZero() {

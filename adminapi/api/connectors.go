@@ -27,8 +27,9 @@ type connectorOutput struct {
 
 type connectorPage struct {
 	Body struct {
-		Items []Connector `json:"items" nullable:"false"`
-		Total int         `json:"total"`
+		Items []ListedConnector `json:"items" nullable:"false"`
+		Next  string            `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
+		Total *int64            `json:"total,omitempty" doc:"How many there are on all pages, when that was asked for."`
 	}
 }
 
@@ -47,7 +48,7 @@ func (a *API) connectors() {
 	}, a.listConnectorTypes)
 	register(a, authz.ConnectorsRead, huma.Operation{
 		OperationID: "list-connectors", Method: http.MethodGet, Path: all, Tags: []string{tagConnectors},
-		Summary: "List all connectors by name",
+		Summary: "List connectors with their state",
 	}, a.listConnectors)
 	registerChange(a, authz.ConnectorsWrite, "connectors.create", huma.Operation{
 		OperationID: "create-connector", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagConnectors},
@@ -81,33 +82,38 @@ func (a *API) listConnectorTypes(context.Context, *struct{}) (*connectorTypes, e
 	return out, nil
 }
 
-// every returns all connectors; there are as many as people have set up.
-func (a *API) every(ctx context.Context) (list []store.Connector, err error) {
-	const size = 500
-	for after := ""; ; {
-		page, err := a.Store.ListConnectors(ctx, after, size)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, page...)
-		if len(page) < size {
-			return list, nil
-		}
-		after = page[len(page)-1].Name
-	}
+// ConnectorsQuery is what of the connectors a list has.
+type ConnectorsQuery struct {
+	Paging
+	Sort     string `query:"sort" enum:"name,-name,type,-type,status,-status,lastRun,-lastRun,nextRun,-nextRun" default:"name" doc:"A field to sort by, with - before it for the other way round."`
+	Q        string `query:"q" maxLength:"200" doc:"A part of the name, in any case."`
+	Type     string `query:"type" maxLength:"100" doc:"Only this type."`
+	Status   string `query:"status" enum:"Never,Queued,Running,Succeeded,Failed,Interrupted,Cancelled" doc:"Only those whose state has this status."`
+	Enabled  string `query:"enabled" enum:"true,false" doc:"Only those that may run, or may not."`
+	Instance string `query:"instance" maxLength:"200" doc:"Only those of this engine instance."`
+	Total    bool   `query:"total" doc:"Count what is on all pages too, which takes a look at each."`
 }
 
-func (a *API) listConnectors(ctx context.Context, _ *struct{}) (*connectorPage, error) {
-	list, err := a.every(ctx)
+func (a *API) listConnectors(ctx context.Context, in *ConnectorsQuery) (*connectorPage, error) {
+	filter := store.ConnectorFilter{Q: in.Q, Type: in.Type, Status: store.Status(in.Status), Enabled: truth(in.Enabled), Instance: in.Instance}
+	q := query{"connectors", in.Sort, filter}
+	page, err := in.page(q)
 	if err != nil {
 		return nil, err
 	}
-	out := &connectorPage{}
-	out.Body.Items = make([]Connector, 0, len(list))
-	for _, c := range list {
-		out.Body.Items = append(out.Body.Items, a.connector(c))
+	list, next, err := a.Store.PageConnectors(ctx, filter, page)
+	if err != nil {
+		return nil, listProblem(err)
 	}
-	out.Body.Total = len(list)
+	out := &connectorPage{}
+	out.Body.Items, out.Body.Next = all(list, a.listedConnector), q.next(next)
+	if in.Total {
+		total, err := a.Store.CountConnectors(ctx, filter)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Total = &total
+	}
 	return out, nil
 }
 
@@ -118,7 +124,7 @@ func (a *API) createConnector(_ context.Context, in *Payload) (c change[connecto
 	}
 	c.target, c.wanted = "connectors", input
 	c.do = func(ctx context.Context) (done[connectorOutput], error) {
-		return a.changedConnector(a.Store.CreateConnector(ctx, input.apply(store.Connector{})))
+		return a.changedConnector(a.Store.CreateConnector(ctx, a.applied(input, store.Connector{})))
 	}
 	return c, nil
 }
@@ -140,18 +146,18 @@ func (a *API) getConnector(ctx context.Context, in *ConnectorPath) (*struct {
 	ETag string `header:"ETag"`
 	Body ConnectorDetail
 }, error) {
-	c, err := a.Store.Connector(ctx, in.ID)
+	c, err := a.Store.ListedConnector(ctx, in.ID)
 	if err != nil {
 		return nil, connectorProblem(err)
 	}
-	state, err := a.state(ctx, c.ID)
+	progress, err := a.progress(ctx, c)
 	if err != nil {
 		return nil, connectorProblem(err)
 	}
 	return &struct {
 		ETag string `header:"ETag"`
 		Body ConnectorDetail
-	}{etag(c.Version), ConnectorDetail{Connector: a.connector(c), State: state}}, nil
+	}{etag(c.Version), ConnectorDetail{Connector: a.connector(c.Connector), State: progress}}, nil
 }
 
 func (a *API) updateConnector(ctx context.Context, in *struct {
@@ -172,19 +178,26 @@ func (a *API) updateConnector(ctx context.Context, in *struct {
 	}
 	c.target, c.before, c.wanted = connectorTarget(in.ID), a.connector(stored), input
 	c.do = func(ctx context.Context) (done[connectorOutput], error) {
-		return a.changedConnector(a.Store.UpdateConnector(ctx, input.apply(stored)))
+		return a.changedConnector(a.Store.UpdateConnector(ctx, a.applied(input, stored)))
 	}
 	return c, nil
 }
 
-func (a *API) deleteConnector(ctx context.Context, in *ConnectorPath) (c change[struct{}], err error) {
+func (a *API) deleteConnector(ctx context.Context, in *struct {
+	ConnectorPath
+	IfMatch string `header:"If-Match" doc:"The ETag that reading the connector returned. Without it, or with *, it is deleted whatever it is by then."`
+}) (c change[struct{}], err error) {
 	stored, err := a.Store.Connector(ctx, in.ID)
 	if err != nil {
 		return c, connectorProblem(err)
 	}
+	version, err := matchedIfGiven(in.IfMatch, stored.Version)
+	if err != nil {
+		return c, err
+	}
 	c.target, c.before = connectorTarget(in.ID), a.connector(stored)
 	c.do = func(ctx context.Context) (done[struct{}], error) {
-		return done[struct{}]{}, connectorProblem(a.Store.DeleteConnector(ctx, in.ID))
+		return done[struct{}]{}, connectorProblem(a.Store.DeleteConnector(ctx, in.ID, version))
 	}
 	return c, nil
 }

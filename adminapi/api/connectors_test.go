@@ -65,7 +65,7 @@ func TestAConnectorIsCreatedReadReplacedListedAndDeleted(t *testing.T) {
 		Total int
 	}
 	w.connector("Another")
-	if w.send("GET", "/api/connectors", "").is(t, http.StatusOK, &list); list.Total != 2 || list.Items[0].Name != "Another" {
+	if w.send("GET", "/api/connectors?total=true", "").is(t, http.StatusOK, &list); list.Total != 2 || list.Items[0].Name != "Another" {
 		t.Errorf("list: %+v", list)
 	}
 	w.send("DELETE", path, "").is(t, http.StatusNoContent, nil)
@@ -187,7 +187,7 @@ func TestImportedObjectsAreShownInPages(t *testing.T) {
 			Items []api.ImportedObject
 			Next  string
 		}
-		w.send("GET", "/api/connectors/"+c.ID+"/objects?presentOnly=true&limit=2&cursor="+next, "").is(t, http.StatusOK, &list)
+		w.send("GET", "/api/connectors/"+c.ID+"/objects?present=true&limit=2&cursor="+next, "").is(t, http.StatusOK, &list)
 		for _, o := range list.Items {
 			seen = append(seen, o.Anchor)
 			if len(o.Attributes["mail"]) != 2 || !o.Present || o.LastRunID != claimed.Run.ID {

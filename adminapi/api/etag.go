@@ -30,6 +30,15 @@ func matched(ifMatch string, current int64) (int64, error) {
 	return 0, changed()
 }
 
+// matchedIfGiven is matched for what may also be changed blindly; the version is 0
+// for any then.
+func matchedIfGiven(ifMatch string, current int64) (int64, error) {
+	if text := strings.TrimSpace(ifMatch); text == "" || text == "*" {
+		return 0, nil
+	}
+	return matched(ifMatch, current)
+}
+
 // changed is the problem of a change that is based on an old state.
 func changed() *problem.Problem {
 	return problem.New(http.StatusPreconditionFailed, "changed-meanwhile",

@@ -67,14 +67,19 @@ func (a *API) run(r store.Run) Run {
 		Counts: Counts(r.Counts), Pages: r.Pages, Reason: r.Reason, Error: r.Error,
 		WatermarkBefore: string(r.WatermarkBefore), WatermarkAfter: string(r.WatermarkAfter), TraceID: r.TraceID, Report: report(r.Report),
 	}
-	if !r.Started.IsZero() {
-		end := r.Finished
-		if end.IsZero() {
-			end = a.Now()
-		}
-		out.DurationSeconds = max(0, end.Sub(r.Started).Seconds())
-	}
+	out.DurationSeconds = a.duration(r.Started, r.Finished)
 	return out
+}
+
+// duration of a run up to its end, or to now, in seconds.
+func (a *API) duration(started, finished time.Time) float64 {
+	if started.IsZero() {
+		return 0
+	}
+	if finished.IsZero() {
+		finished = a.Now()
+	}
+	return max(0, finished.Sub(started).Seconds())
 }
 
 func report(r *connector.Report) *Report {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -53,7 +54,7 @@ func (a *API) runs() {
 	takes[RunInput](a, http.MethodPost, all)
 	register(a, authz.RunsRead, huma.Operation{
 		OperationID: "list-runs", Method: http.MethodGet, Path: all, Tags: []string{tagRuns},
-		Summary: "List runs, the newest first",
+		Summary: "List runs",
 	}, a.listRuns)
 	register(a, authz.RunsRead, huma.Operation{
 		OperationID: "get-run", Method: http.MethodGet, Path: one, Tags: []string{tagRuns}, Summary: "Read a run",
@@ -105,25 +106,31 @@ func auditedRun(r store.Run) any {
 
 func (a *API) listRuns(ctx context.Context, in *struct {
 	Paging
-	ConnectorID string `query:"connectorId" maxLength:"36" doc:"Only this connector's runs."`
-	Status      string `query:"status" enum:"Queued,Running,Succeeded,Failed,Interrupted,Cancelled" doc:"Only runs in this state."`
+	Sort        string    `query:"sort" enum:"-queued,queued,duration,-duration" default:"-queued" doc:"The newest or the oldest first, or by duration, which only those have that ended."`
+	ConnectorID string    `query:"connectorId" maxLength:"36" doc:"Only this connector's runs."`
+	Status      string    `query:"status" enum:"Queued,Running,Succeeded,Failed,Interrupted,Cancelled" doc:"Only runs in this state."`
+	Kind        string    `query:"kind" enum:"full,delta,test" doc:"Only runs of this kind."`
+	Trigger     string    `query:"trigger" enum:"manual,schedule" doc:"Only runs that an operator, or a schedule, asked for."`
+	Reason      string    `query:"reason" maxLength:"100" doc:"Only runs that did not succeed for this reason." example:"ACCESS_DENIED"`
+	Instance    string    `query:"instance" maxLength:"200" doc:"Only runs of this engine instance."`
+	From        time.Time `query:"from" doc:"Only runs queued then or later."`
+	To          time.Time `query:"to" doc:"Only runs queued before."`
 }) (*runPage, error) {
-	before, err := in.after()
+	filter := store.RunFilter{
+		ConnectorID: in.ConnectorID, Status: store.Status(in.Status), Kind: store.Kind(in.Kind), Trigger: store.Trigger(in.Trigger),
+		Reason: in.Reason, Instance: in.Instance, From: in.From, To: in.To,
+	}
+	q := query{"runs", in.Sort, filter}
+	page, err := in.page(q)
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.Store.ListRuns(ctx, store.RunFilter{ConnectorID: in.ConnectorID, Status: store.Status(in.Status), Before: before}, in.Limit)
+	list, next, err := a.Store.PageRuns(ctx, filter, page)
 	if err != nil {
-		return nil, err
+		return nil, listProblem(err)
 	}
 	out := &runPage{}
-	out.Body.Items = make([]Run, 0, len(list))
-	for _, r := range list {
-		out.Body.Items = append(out.Body.Items, a.run(r))
-	}
-	if len(list) > 0 {
-		out.Body.Next = in.next(len(list), list[len(list)-1].Seq)
-	}
+	out.Body.Items, out.Body.Next = all(list, a.run), q.next(next)
 	return out, nil
 }
 
@@ -138,26 +145,26 @@ func (a *API) getRun(ctx context.Context, in *RunPath) (*struct{ Body Run }, err
 func (a *API) listLogs(ctx context.Context, in *struct {
 	RunPath
 	Paging
+	Sort  string `query:"sort" enum:"logged,-logged" default:"logged" doc:"The oldest or the newest first."`
+	Level string `query:"level" enum:"Info,Warning,Error" doc:"Only lines of this level. Each entry that was not understood is an Error."`
 }) (*logPage, error) {
-	after, err := in.after()
+	q := query{"logs " + in.ID, in.Sort, in.Level}
+	page, err := in.page(q)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := a.Store.Run(ctx, in.ID); err != nil {
 		return nil, runProblem(err)
 	}
-	list, err := a.Store.ListLogs(ctx, in.ID, after, in.Limit)
+	list, next, err := a.Store.PageLogs(ctx, in.ID, store.Level(in.Level), page)
 	if err != nil {
-		return nil, err
+		return nil, listProblem(err)
 	}
 	out := &logPage{}
-	out.Body.Items = make([]Log, 0, len(list))
-	for _, l := range list {
-		out.Body.Items = append(out.Body.Items, Log{Logged: l.Logged.UTC(), Level: string(l.Level), Entry: l.Entry, Anchor: l.Anchor, Message: l.Message})
-	}
-	if len(list) > 0 {
-		out.Body.Next = in.next(len(list), list[len(list)-1].ID)
-	}
+	out.Body.Next = q.next(next)
+	out.Body.Items = all(list, func(l store.Log) Log {
+		return Log{Logged: l.Logged.UTC(), Level: string(l.Level), Entry: l.Entry, Anchor: l.Anchor, Message: l.Message}
+	})
 	return out, nil
 }
 

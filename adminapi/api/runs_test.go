@@ -178,9 +178,11 @@ func TestASchedule(t *testing.T) {
 	if s.IntervalSeconds != 0 || s.Enabled || !s.NextDue.Equal(time.Date(2026, 3, 2, 2, 30, 0, 0, time.UTC)) {
 		t.Errorf("replaced: %+v", s)
 	}
-	var list struct{ Total int }
-	if w.send("GET", all, "").is(t, http.StatusOK, &list); list.Total != 1 {
-		t.Errorf("total %d", list.Total)
+	for _, path := range []string{all, "/api/schedules"} {
+		var list struct{ Items []api.ListedSchedule }
+		if w.send("GET", path, "").is(t, http.StatusOK, &list); len(list.Items) != 1 || list.Items[0].ID != s.ID || list.Items[0].ConnectorName == "" {
+			t.Errorf("%s: %+v", path, list)
+		}
 	}
 	foreign := "/api/connectors/" + other.ID + "/schedules/" + s.ID
 	for _, method := range []string{"GET", "DELETE"} {

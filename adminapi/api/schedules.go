@@ -58,19 +58,51 @@ func scheduleAnswer(x store.Schedule) *scheduleOutput {
 	return &scheduleOutput{ETag: etag(x.Version), Location: "/api/connectors/" + x.ConnectorID + "/schedules/" + x.ID, Body: scheduleOf(x)}
 }
 
+// ListedSchedule is a schedule as a list shows it.
+type ListedSchedule struct {
+	Schedule
+	ConnectorName string `json:"connectorName"`
+}
+
 type schedulePage struct {
 	Body struct {
-		Items []Schedule `json:"items" nullable:"false"`
-		Total int        `json:"total"`
+		Items []ListedSchedule `json:"items" nullable:"false"`
+		Next  string           `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
 	}
+}
+
+// SchedulesQuery is what of the schedules a list has.
+type SchedulesQuery struct {
+	Paging
+	Sort    string `query:"sort" enum:"nextDue,-nextDue,connector,-connector" default:"nextDue" doc:"The next one due first, or by the connector's name."`
+	Kind    string `query:"kind" enum:"full,delta" doc:"Only schedules of this kind of run."`
+	Enabled string `query:"enabled" enum:"true,false" doc:"Only those that are switched on, or off."`
 }
 
 func (a *API) schedules() {
 	const all, one = "/api/connectors/{id}/schedules", "/api/connectors/{id}/schedules/{scheduleId}"
 	register(a, authz.ConnectorsRead, huma.Operation{
 		OperationID: "list-schedules", Method: http.MethodGet, Path: all, Tags: []string{tagSchedules},
-		Summary: "List a connector's schedules, the next one due first",
-	}, a.listSchedules)
+		Summary: "List a connector's schedules",
+	}, func(ctx context.Context, in *struct {
+		ConnectorPath
+		SchedulesQuery
+	}) (*schedulePage, error) {
+		if _, err := a.Store.Connector(ctx, in.ID); err != nil {
+			return nil, connectorProblem(err)
+		}
+		return a.listSchedules(ctx, in.SchedulesQuery, store.ScheduleFilter{ConnectorID: in.ID})
+	})
+	register(a, authz.ConnectorsRead, huma.Operation{
+		OperationID: "list-all-schedules", Method: http.MethodGet, Path: "/api/schedules", Tags: []string{tagSchedules},
+		Summary: "List the schedules of all connectors",
+	}, func(ctx context.Context, in *struct {
+		SchedulesQuery
+		ConnectorID string `query:"connectorId" maxLength:"36" doc:"Only this connector's schedules."`
+		Q           string `query:"q" maxLength:"200" doc:"A part of the connector's name, in any case."`
+	}) (*schedulePage, error) {
+		return a.listSchedules(ctx, in.SchedulesQuery, store.ScheduleFilter{ConnectorID: in.ConnectorID, Q: in.Q})
+	})
 	registerChange(a, authz.SchedulesWrite, "schedules.create", huma.Operation{
 		OperationID: "create-schedule", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagSchedules},
 		Summary: "Let a connector run by itself",
@@ -115,20 +147,22 @@ func checkSchedule(in ScheduleInput) (problems diag.List) {
 	return problems
 }
 
-func (a *API) listSchedules(ctx context.Context, in *ConnectorPath) (*schedulePage, error) {
-	if _, err := a.Store.Connector(ctx, in.ID); err != nil {
-		return nil, connectorProblem(err)
-	}
-	list, err := a.Store.ListSchedules(ctx, in.ID)
+func (a *API) listSchedules(ctx context.Context, in SchedulesQuery, filter store.ScheduleFilter) (*schedulePage, error) {
+	filter.Kind, filter.Enabled = store.Kind(in.Kind), truth(in.Enabled)
+	q := query{"schedules", in.Sort, filter}
+	page, err := in.page(q)
 	if err != nil {
 		return nil, err
 	}
-	out := &schedulePage{}
-	out.Body.Items = make([]Schedule, 0, len(list))
-	for _, x := range list {
-		out.Body.Items = append(out.Body.Items, scheduleOf(x))
+	list, next, err := a.Store.PageSchedules(ctx, filter, page)
+	if err != nil {
+		return nil, listProblem(err)
 	}
-	out.Body.Total = len(list)
+	out := &schedulePage{}
+	out.Body.Next = q.next(next)
+	out.Body.Items = all(list, func(x store.ListedSchedule) ListedSchedule {
+		return ListedSchedule{Schedule: scheduleOf(x.Schedule), ConnectorName: x.ConnectorName}
+	})
 	return out, nil
 }
 
@@ -210,14 +244,21 @@ func (a *API) updateSchedule(ctx context.Context, in *struct {
 	return c, nil
 }
 
-func (a *API) deleteSchedule(ctx context.Context, in *SchedulePath) (c change[struct{}], err error) {
-	x, err := a.schedule(ctx, *in)
+func (a *API) deleteSchedule(ctx context.Context, in *struct {
+	SchedulePath
+	IfMatch string `header:"If-Match" doc:"The ETag that reading the schedule returned. Without it, or with *, it is deleted whatever it is by then."`
+}) (c change[struct{}], err error) {
+	x, err := a.schedule(ctx, in.SchedulePath)
+	if err != nil {
+		return c, err
+	}
+	version, err := matchedIfGiven(in.IfMatch, x.Version)
 	if err != nil {
 		return c, err
 	}
 	c.target, c.before = scheduleTarget(x), scheduleOf(x)
 	c.do = func(ctx context.Context) (done[struct{}], error) {
-		return done[struct{}]{}, scheduleProblem(a.Store.DeleteSchedule(ctx, in.ScheduleID))
+		return done[struct{}]{}, scheduleProblem(a.Store.DeleteSchedule(ctx, in.ScheduleID, version))
 	}
 	return c, nil
 }

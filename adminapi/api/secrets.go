@@ -12,7 +12,9 @@ import (
 
 	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/naming"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
@@ -38,11 +40,12 @@ type SecretUse struct {
 	ConnectorName string `json:"connectorName"`
 }
 
-func secretMetadata(m secret.Metadata, uses map[string][]SecretUse) SecretMetadata {
+func secretMetadata(m secret.Metadata, uses map[string]store.SecretUse) SecretMetadata {
+	use := uses[usedName(m)]
 	return SecretMetadata{
 		Ref: string(m.Ref), Name: m.Name, Version: string(m.Version), Created: utc(m.Created), Updated: utc(m.Updated),
 		Expires: utc(m.Expires), NotBefore: utc(m.NotBefore), Disabled: m.Disabled, Tags: m.Tags,
-		UsedBy: append([]SecretUse{}, uses[string(m.Ref)]...),
+		UsedBy: all(use.Connectors, func(c store.ConnectorName) SecretUse { return SecretUse{ConnectorID: c.ID, ConnectorName: c.Name} }),
 	}
 }
 
@@ -82,19 +85,22 @@ func (a *API) secrets() {
 	}, a.deleteSecret)
 }
 
-// uses returns which connectors use which ref.
-func (a *API) uses(ctx context.Context) (map[string][]SecretUse, error) {
-	list, err := a.every(ctx)
-	if err != nil {
-		return nil, err
+// uses returns who uses those secrets, by the name in the store.
+func (a *API) uses(ctx context.Context, list ...secret.Metadata) (map[string]store.SecretUse, error) {
+	names := make([]string, 0, len(list))
+	for _, m := range list {
+		names = append(names, usedName(m))
 	}
-	uses := map[string][]SecretUse{}
-	for _, c := range list {
-		for _, ref := range a.refs(c) {
-			uses[ref] = append(uses[ref], SecretUse{ConnectorID: c.ID, ConnectorName: c.Name})
-		}
+	return a.Store.UsesOf(ctx, names)
+}
+
+// usedName is the name under which the use of a secret is kept; stores may call a
+// secret something else that was not set by this product.
+func usedName(m secret.Metadata) string {
+	if m.Ref == "" {
+		return m.Name
 	}
-	return uses, nil
+	return naming.Name(string(m.Ref))
 }
 
 func (a *API) listSecrets(ctx context.Context, in *Paging) (*secretPage, error) {
@@ -102,7 +108,7 @@ func (a *API) listSecrets(ctx context.Context, in *Paging) (*secretPage, error) 
 	if err != nil {
 		return nil, err
 	}
-	uses, err := a.uses(ctx)
+	uses, err := a.uses(ctx, page.Items...)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +138,7 @@ func (a *API) describeSecret(ctx context.Context, in *RefQuery) (*metadataOutput
 	if err != nil {
 		return nil, err
 	}
-	uses, err := a.uses(ctx)
+	uses, err := a.uses(ctx, m)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +157,7 @@ func (a *API) setSecret(ctx context.Context, in *Payload) (c change[metadataOutp
 	if err != nil {
 		return c, err
 	}
-	uses, err := a.uses(ctx)
+	uses, err := a.uses(ctx, secret.Metadata{Ref: req.Ref})
 	if err != nil {
 		return c, err
 	}

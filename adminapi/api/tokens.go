@@ -112,9 +112,11 @@ func tokenTarget(id string) string { return "tokens/" + id }
 
 func (a *API) listTokens(ctx context.Context, in *struct {
 	Paging
-	Q string `query:"q" maxLength:"200" doc:"Only tokens whose name has this text."`
+	Sort string `query:"sort" enum:"name,-name" default:"name" doc:"By name."`
+	Q    string `query:"q" maxLength:"200" doc:"Only tokens whose name has this text."`
 }) (*tokenPage, error) {
-	skip, err := in.after()
+	q := query{"tokens", in.Sort, in.Q}
+	page, err := in.page(q)
 	if err != nil {
 		return nil, err
 	}
@@ -122,24 +124,19 @@ func (a *API) listTokens(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(list, func(t store.AdminToken) bool {
+		return !strings.Contains(strings.ToLower(t.Name), strings.ToLower(in.Q))
+	})
 	who := authz.From(ctx)
 	out := &tokenPage{}
-	out.Body.Items = []Token{}
-	for _, t := range list {
-		if !strings.Contains(strings.ToLower(t.Name), strings.ToLower(in.Q)) {
-			continue
-		}
-		out.Body.Total++
-		if n := int64(out.Body.Total); n <= skip || len(out.Body.Items) == in.Limit {
-			continue
-		}
+	out.Body.Total = len(list)
+	list, next := sliced(list, page, func(t store.AdminToken) string { return strings.ToLower(t.Name) })
+	out.Body.Next = q.next(next)
+	out.Body.Items = all(list, func(t store.AdminToken) Token {
 		item := a.token(t)
 		item.Current = who.Kind == authz.Token && who.Name == t.Name
-		out.Body.Items = append(out.Body.Items, item)
-	}
-	if last := skip + int64(len(out.Body.Items)); last < int64(out.Body.Total) {
-		out.Body.Next = in.next(in.Limit, last)
-	}
+		return item
+	})
 	return out, nil
 }
 

@@ -66,7 +66,7 @@ func BenchmarkStageNew(b *testing.B) {
 			b.Fatal(counts)
 		}
 		b.StopTimer()
-		must(b, f.DeleteConnector(b.Context(), c.Connector.ID))
+		must(b, f.DeleteConnector(b.Context(), c.Connector.ID, 0))
 		b.StartTimer()
 	}
 	perObject(b, benchObjects)

@@ -93,6 +93,9 @@ func (s *Store) claim(ctx context.Context, tx *sql.Tx, who Claimant, runID, conn
 	if n == 0 {
 		return Claimed{}, errTaken
 	}
+	if err := s.showRuns(ctx, tx, connectorID); err != nil {
+		return Claimed{}, err
+	}
 	run, err := s.run(ctx, tx, runID)
 	if err != nil {
 		return Claimed{}, err
@@ -157,7 +160,10 @@ func (s *Store) Finish(ctx context.Context, runID string, r Result) error {
 		if err == nil && n == 0 {
 			return ErrFenced
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.showRun(ctx, tx, runID)
 	})
 }
 
@@ -170,8 +176,11 @@ func (s *Store) Cancel(ctx context.Context, runID, requestedBy string) (asked bo
 		n, err := s.exec(ctx, tx, "cancel run", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4
 			WHERE id = @p5 AND status = @p6`, string(Cancelled), s.now(), ReasonCancelled,
 			clip("cancelled by "+requestedBy, maxLabelBytes), runID, string(Queued))
-		if err != nil || n > 0 {
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			return s.showRun(ctx, tx, runID)
 		}
 		n, err = s.exec(ctx, tx, "ask to cancel run", `UPDATE IM_RunHistory SET cancel_by = CASE WHEN cancel_by = '' THEN @p1 ELSE cancel_by END
 			WHERE id = @p2 AND status = @p3`, clip(requestedBy, maxLabelBytes), runID, string(Running))
@@ -196,10 +205,13 @@ func (s *Store) CancelWanted(ctx context.Context, runID string) (by string, err 
 // interruptRuns ends the running runs of a connector whose lease tx holds or
 // has removed.
 func (s *Store) interruptRuns(ctx context.Context, tx *sql.Tx, connectorID, why string) error {
-	_, err := s.exec(ctx, tx, "interrupt runs", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4
+	n, err := s.exec(ctx, tx, "interrupt runs", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4
 		WHERE connector_id = @p5 AND status = @p6`,
 		string(Interrupted), s.now(), ReasonInterrupted, why, connectorID, string(Running))
-	return err
+	if err != nil || n == 0 {
+		return err
+	}
+	return s.showRuns(ctx, tx, connectorID)
 }
 
 // InterruptOrphans marks the runs that earlier incarnations of an instance left
@@ -222,6 +234,9 @@ func (s *Store) InterruptOrphans(ctx context.Context, instance, incarnation stri
 			if _, err := s.exec(ctx, tx, "interrupt orphan", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4
 				WHERE id = @p5 AND status = @p6`, string(Interrupted), s.now(), ReasonInterrupted,
 				"the instance that ran it stopped and was started again", r.ID, string(Running)); err != nil {
+				return err
+			}
+			if err := s.showRuns(ctx, tx, r.ConnectorID); err != nil {
 				return err
 			}
 		}

@@ -245,10 +245,13 @@ func TestRunsAreListedNewestFirst(t *testing.T) {
 		}
 		var got []string
 		filter := store.RunFilter{ConnectorID: c.ID, Status: store.Cancelled}
-		for page := must1(f.ListRuns(t.Context(), filter, 2))(t); len(page) > 0; page = must1(f.ListRuns(t.Context(), filter, 2))(t) {
+		for p, more := (store.Paging{Limit: 2}), true; more; more = p.After != nil {
+			page, next, err := f.PageRuns(t.Context(), filter, p)
+			must(t, err)
 			for _, r := range page {
-				got, filter.Before = append(got, r.ID), r.Seq
+				got = append(got, r.ID)
 			}
+			p.After = next
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("listed %v, want %v", got, want)

@@ -26,13 +26,16 @@ type Connector struct {
 	// Version counts changes, from 1.
 	Version          int64
 	Created, Updated time.Time
+	// Refs are those of secrets that the configuration uses, as whoever wrote it
+	// knows them; nil when that was somebody who does not know its type.
+	Refs []string
 }
 
-const connectorColumns = "c.id, c.name, c.type, c.config, c.enabled, c.instance_name, c.version, c.created, c.updated"
+const connectorColumns = "c.id, c.name, c.type, c.config, c.enabled, c.instance_name, c.version, c.created, c.updated, c.refs"
 
 func (c *Connector) targets() []any {
 	return []any{&c.ID, &c.Name, &c.Type, (*[]byte)(&c.Config), &c.Enabled, &c.InstanceName, &c.Version,
-		&productTime{&c.Created}, &productTime{&c.Updated}}
+		&productTime{&c.Created}, &productTime{&c.Updated}, (*refsColumn)(&c.Refs)}
 }
 
 func (c *Connector) check() error {
@@ -52,15 +55,26 @@ func (c *Connector) check() error {
 }
 
 // CreateConnector adds c and returns it with its id, version and times.
-// [ErrNameTaken].
+// [ErrNameTaken]. With an id it is for who may have tried before: what was added
+// under it then is returned as it is now.
 func (s *Store) CreateConnector(ctx context.Context, c Connector) (Connector, error) {
 	if err := c.check(); err != nil {
 		return Connector{}, err
 	}
-	c.ID, c.Version = s.cfg.NewID(), 1
-	c.Created = s.now()
+	again := c.ID != ""
+	if !again {
+		c.ID = s.cfg.NewID()
+	}
+	c.Version, c.Created = 1, s.now()
 	c.Updated = c.Created
-	err := s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+	made := c
+	err := s.db.InWriteTx(ctx, func(tx *sql.Tx) (err error) {
+		if again {
+			if made, err = s.connector(ctx, tx, c.ID); !errors.Is(err, ErrNotFound) {
+				return err
+			}
+			made = c
+		}
 		if _, err := s.exec(ctx, tx, "insert connector", `INSERT INTO IM_Connectors
 			(id, name, name_key, type, config, enabled, instance_name, instance_key, version, created, updated)
 			VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, @p8, 1, @p9, @p10)`,
@@ -68,15 +82,18 @@ func (s *Store) CreateConnector(ctx context.Context, c Connector) (Connector, er
 			c.Created, c.Updated); err != nil {
 			return nameTaken(err)
 		}
-		_, err := s.exec(ctx, tx, "insert connector state", `INSERT INTO IM_ConnectorState
+		_, err = s.exec(ctx, tx, "insert connector state", `INSERT INTO IM_ConnectorState
 			(connector_id, watermark, lease_holder, lease_token, lease_expires, updated)
 			VALUES (@p1, '', '', 0, @p2, @p3)`, c.ID, time.Time{}, c.Created)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.keepRefs(ctx, tx, c.ID, c.Refs)
 	})
 	if err != nil {
 		return Connector{}, err
 	}
-	return c, nil
+	return made, nil
 }
 
 // Connector returns the connector of that id. [ErrNotFound].
@@ -109,8 +126,9 @@ func (s *Store) ListConnectors(ctx context.Context, after string, limit int) (li
 	return list, err
 }
 
-// UpdateConnector replaces name, type, configuration, instance and the switch if
-// the stored version is still c.Version, and returns it with its new version.
+// UpdateConnector replaces name, type, configuration with its refs, instance and
+// the switch if the stored version is still c.Version, and returns it with its new
+// version.
 // [ErrConflict], [ErrNotFound], [ErrNameTaken].
 func (s *Store) UpdateConnector(ctx context.Context, c Connector) (Connector, error) {
 	if err := c.check(); err != nil {
@@ -125,13 +143,20 @@ func (s *Store) UpdateConnector(ctx context.Context, c Connector) (Connector, er
 		if err != nil {
 			return nameTaken(err)
 		}
-		if stored, err = s.connector(ctx, tx, c.ID); err != nil {
+		if n == 0 {
+			if _, err = s.connector(ctx, tx, c.ID); err == nil {
+				err = ErrConflict
+			}
 			return err
 		}
-		if n == 0 {
-			return ErrConflict
+		if err := s.keepRefs(ctx, tx, c.ID, c.Refs); err != nil {
+			return err
 		}
-		return nil
+		if err := s.showDue(ctx, tx, c.ID); err != nil {
+			return err
+		}
+		stored, err = s.connector(ctx, tx, c.ID)
+		return err
 	})
 	if err != nil {
 		return Connector{}, err
@@ -140,10 +165,18 @@ func (s *Store) UpdateConnector(ctx context.Context, c Connector) (Connector, er
 }
 
 // DeleteConnector removes the connector with its objects, schedules, watermark
-// and queued runs. The history of its runs stays. [ErrNotFound], [ErrBusy].
-func (s *Store) DeleteConnector(ctx context.Context, id string) error {
+// and queued runs, if it is at that version; 0 is any. The history of its runs
+// stays. [ErrNotFound], [ErrConflict], [ErrBusy].
+func (s *Store) DeleteConnector(ctx context.Context, id string, version int64) error {
 	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
 		now := s.now()
+		if version != 0 {
+			if c, err := s.connector(ctx, tx, id); err != nil {
+				return err
+			} else if c.Version != version {
+				return ErrConflict
+			}
+		}
 		// Removing the state first makes every import that is still going fail.
 		n, err := s.exec(ctx, tx, "delete connector state",
 			"DELETE FROM IM_ConnectorState WHERE connector_id = @p1 AND (lease_holder = '' OR lease_expires <= @p2)", id, now)
@@ -170,7 +203,14 @@ func (s *Store) DeleteConnector(ctx context.Context, id string) error {
 		if _, err := s.exec(ctx, tx, "delete schedules", "DELETE FROM IM_Schedules WHERE connector_id = @p1", id); err != nil {
 			return err
 		}
-		_, err = s.exec(ctx, tx, "delete connector", "DELETE FROM IM_Connectors WHERE id = @p1", id)
+		where, args := "id = @p1", []any{id}
+		if version != 0 {
+			where, args = where+" AND version = @p2", append(args, version)
+		}
+		n, err = s.exec(ctx, tx, "delete connector", "DELETE FROM IM_Connectors WHERE "+where, args...)
+		if err == nil && n == 0 {
+			return ErrConflict // somebody changed it while it was being deleted
+		}
 		return err
 	})
 }

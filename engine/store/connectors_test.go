@@ -38,7 +38,9 @@ func TestConnectorNamesAreUniqueWithoutRegardToCase(t *testing.T) {
 		f := b.open(t)
 		one, two := f.connector(t), f.connector(t)
 		one.Name = strings.ToUpper(one.Name)
-		if _, err := f.CreateConnector(t.Context(), one); !errors.Is(err, store.ErrNameTaken) {
+		another := one
+		another.ID = ""
+		if _, err := f.CreateConnector(t.Context(), another); !errors.Is(err, store.ErrNameTaken) {
 			t.Errorf("create: %v", err)
 		}
 		two.Name = one.Name
@@ -86,7 +88,7 @@ func TestDeletingAConnectorKeepsItsHistoryAlone(t *testing.T) {
 		f := b.open(t)
 		c, other := f.running(t, store.Full), f.running(t, store.Full)
 		id := c.Connector.ID
-		if err := f.DeleteConnector(t.Context(), id); !errors.Is(err, store.ErrBusy) {
+		if err := f.DeleteConnector(t.Context(), id, 0); !errors.Is(err, store.ErrBusy) {
 			t.Fatalf("deleted while it runs: %v", err)
 		}
 		f.importAll(t, c, people(30)...)
@@ -94,7 +96,7 @@ func TestDeletingAConnectorKeepsItsHistoryAlone(t *testing.T) {
 		queued, _, err := f.Enqueue(t.Context(), store.NewRun{ConnectorID: id, Kind: store.Delta, Trigger: store.Manual})
 		must(t, err)
 		x := must1(f.CreateSchedule(t.Context(), store.Schedule{ConnectorID: id, Kind: store.Delta, Interval: time.Hour, NextDue: f.clock.now()}))(t)
-		must(t, f.DeleteConnector(t.Context(), id))
+		must(t, f.DeleteConnector(t.Context(), id, 0))
 
 		if _, err := f.Connector(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the connector: %v", err)
@@ -121,7 +123,7 @@ func TestDeletingAConnectorKeepsItsHistoryAlone(t *testing.T) {
 		if r := must1(f.Run(t.Context(), queued.ID))(t); r.Reason != store.ReasonDeleted || r.ConnectorName != c.Connector.Name {
 			t.Errorf("the queued run: %+v", r)
 		}
-		if err := f.DeleteConnector(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
+		if err := f.DeleteConnector(t.Context(), id, 0); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("deleted twice: %v", err)
 		}
 	})

@@ -265,5 +265,8 @@ func (i *Import) record(ctx context.Context, tx *sql.Tx, c Counts, pages int64, 
 	if err == nil && n == 0 {
 		return ErrFenced
 	}
-	return err
+	if err != nil || status == Running {
+		return err
+	}
+	return i.store.showRuns(ctx, tx, i.cfg.Lease.ConnectorID)
 }

@@ -64,15 +64,31 @@ func (s *Store) Note(ctx context.Context, of ImportConfig, level Level, message 
 	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error { return s.log(ctx, tx, of, level, "", "", message) })
 }
 
+var byLogID = sorting[Log]{"l.id", number, func(l *Log) string { return numberKey(l.ID) }}
+
+var logList = listing[Log]{
+	name: "list logs",
+	from: "SELECT l.id, l.run_id, l.connector_id, l.logged, l.level, l.entry, l.anchor, l.message FROM IM_ConnectorLogs l",
+	scan: func(rows *sql.Rows) (l Log, err error) {
+		err = rows.Scan(&l.ID, &l.RunID, &l.ConnectorID, &productTime{&l.Logged}, (*string)(&l.Level), &l.Entry, &l.Anchor, &l.Message)
+		return l, err
+	},
+	by:  map[string]sorting[Log]{"logged": byLogID},
+	own: "logged", distinct: byLogID,
+}
+
+// PageLogs returns a page of the lines of a run, by when they were logged; of one
+// level, unless that is empty.
+func (s *Store) PageLogs(ctx context.Context, runID string, level Level, p Paging) ([]Log, *Mark, error) {
+	var w where
+	w.equal("l.run_id", runID)
+	w.equal("l.level", string(level))
+	return readPage(ctx, s, logList, w, p)
+}
+
 // ListLogs returns at most limit lines of a run in their order, those with ids
 // above after.
-func (s *Store) ListLogs(ctx context.Context, runID string, after int64, limit int) (list []Log, err error) {
-	err = s.query(ctx, s.db.Read, "list logs", func(rows *sql.Rows) error {
-		var l Log
-		err := rows.Scan(&l.ID, &l.RunID, &l.ConnectorID, &productTime{&l.Logged}, (*string)(&l.Level), &l.Entry, &l.Anchor, &l.Message)
-		list = append(list, l)
-		return err
-	}, `SELECT l.id, l.run_id, l.connector_id, l.logged, l.level, l.entry, l.anchor, l.message FROM IM_ConnectorLogs l
-		WHERE l.run_id = @p1 AND l.id > @p2 ORDER BY l.id`+s.db.Dialect.Limit("@p3"), runID, after, limit)
+func (s *Store) ListLogs(ctx context.Context, runID string, after int64, limit int) ([]Log, error) {
+	list, _, err := s.PageLogs(ctx, runID, "", Paging{Limit: limit, After: &Mark{ID: numberKey(after), Key: numberKey(after)}})
 	return list, err
 }

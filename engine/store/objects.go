@@ -28,11 +28,12 @@ type Object struct {
 const objectColumns = `o.id, o.connector_id, o.anchor, o.object_type, o.attributes, o.present, o.first_seen, o.last_changed,
 	o.absent_since, o.mesh_object_id, o.last_run_id`
 
-func scanObject(rows *sql.Rows) (o Object, err error) {
+func scanObject(rows *sql.Rows, more ...any) (o Object, err error) {
 	var attributes sql.RawBytes
 	var mesh sql.NullString
-	if err := rows.Scan(&o.ID, &o.ConnectorID, &o.Anchor, &o.Type, &attributes, &o.Present, &productTime{&o.FirstSeen},
-		&productTime{&o.LastChanged}, &productTime{&o.AbsentSince}, &mesh, &o.LastRunID); err != nil {
+	targets := []any{&o.ID, &o.ConnectorID, &o.Anchor, &o.Type, &attributes, &o.Present, &productTime{&o.FirstSeen},
+		&productTime{&o.LastChanged}, &productTime{&o.AbsentSince}, &mesh, &o.LastRunID}
+	if err := rows.Scan(append(targets, more...)...); err != nil {
 		return o, err
 	}
 	o.MeshObjectID = mesh.String

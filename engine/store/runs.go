@@ -3,8 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/identitymesh/identitymesh/engine/connector"
@@ -93,6 +93,8 @@ type Run struct {
 	TraceID, TraceParent string
 	// Report is what a test found; nil unless it succeeded.
 	Report *connector.Report
+
+	durationMS sql.NullInt64 // as sorted by
 }
 
 // Counts are what a run did to the objects.
@@ -133,6 +135,9 @@ type NewRun struct {
 	// TraceParent is the W3C trace context of the request, which the run
 	// continues; empty for none. See [telemetry.TraceParent].
 	TraceParent string
+	// ID, when not empty, is for who may have asked before: the run that was queued
+	// under it then is returned as it is now.
+	ID string
 }
 
 // Enqueue queues a run, or returns the one of the same connector and kind that
@@ -149,6 +154,11 @@ func (s *Store) Enqueue(ctx context.Context, want NewRun) (run Run, created bool
 func (s *Store) enqueue(ctx context.Context, tx *sql.Tx, want NewRun) (Run, bool, error) {
 	if err := want.Kind.check(); err != nil {
 		return Run{}, false, err
+	}
+	if want.ID != "" {
+		if run, err := s.run(ctx, tx, want.ID); !errors.Is(err, ErrNotFound) {
+			return run, false, err
+		}
 	}
 	// Writing the state's row makes those who queue for one connector take turns.
 	now := s.now()
@@ -174,7 +184,10 @@ func (s *Store) enqueue(ctx context.Context, tx *sql.Tx, want NewRun) (Run, bool
 	if len(queued) > 0 {
 		return queued[0], false, nil
 	}
-	id := s.cfg.NewID()
+	id := want.ID
+	if id == "" {
+		id = s.cfg.NewID()
+	}
 	if _, err := s.exec(ctx, tx, "insert run", `INSERT INTO IM_RunHistory
 		(id, connector_id, connector_name, connector_type, kind, trigger_name, requested_by, instance_name, instance_key, incarnation,
 		status, queued, started, finished, added, updated, unchanged, absent, failed, pages, reason, error_text,
@@ -182,6 +195,9 @@ func (s *Store) enqueue(ctx context.Context, tx *sql.Tx, want NewRun) (Run, bool
 		VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, '', '', '', @p8, @p9, @p10, @p11, 0, 0, 0, 0, 0, 0, '', '', '', '', @p12, @p13, '')`,
 		id, c.ID, c.Name, c.Type, string(want.Kind), string(want.Trigger), clip(want.RequestedBy, maxLabelBytes), string(Queued),
 		now, time.Time{}, time.Time{}, telemetry.TraceID(want.TraceParent), clip(want.TraceParent, 64)); err != nil {
+		return Run{}, false, err
+	}
+	if err := s.showRuns(ctx, tx, c.ID); err != nil {
 		return Run{}, false, err
 	}
 	run, err := s.run(ctx, tx, id)
@@ -204,36 +220,4 @@ func (s *Store) runs(ctx context.Context, q querier, name, where string, args ..
 		return err
 	}, "SELECT "+runColumns+" FROM IM_RunHistory r "+where, args...)
 	return list, err
-}
-
-// RunFilter selects runs; its zero fields select all.
-type RunFilter struct {
-	ConnectorID string
-	Status      Status
-	// Before is the Seq of the last run of the page before.
-	Before int64
-}
-
-// ListRuns returns at most limit runs, the newest first.
-func (s *Store) ListRuns(ctx context.Context, f RunFilter, limit int) ([]Run, error) {
-	args := []any{limit}
-	var where []string
-	add := func(condition string, value any) {
-		args = append(args, value)
-		where = append(where, fmt.Sprintf("r.%s @p%d", condition, len(args)))
-	}
-	if f.ConnectorID != "" {
-		add("connector_id =", f.ConnectorID)
-	}
-	if f.Status != "" {
-		add("status =", string(f.Status))
-	}
-	if f.Before > 0 {
-		add("seq <", f.Before)
-	}
-	clause := ""
-	if len(where) > 0 {
-		clause = "WHERE " + strings.Join(where, " AND ")
-	}
-	return s.runs(ctx, s.db.Read, "list runs", clause+" ORDER BY r.seq DESC"+s.db.Dialect.Limit("@p1"), args...)
 }

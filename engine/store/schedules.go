@@ -25,11 +25,21 @@ type Schedule struct {
 
 const scheduleColumns = "s.id, s.connector_id, s.kind, s.interval_seconds, s.cron, s.enabled, s.next_due, s.version"
 
-func (s *Store) scanSchedule(rows interface{ Scan(...any) error }) (x Schedule, err error) {
-	var seconds int64
-	err = rows.Scan(&x.ID, &x.ConnectorID, (*string)(&x.Kind), &seconds, &x.Cron, &x.Enabled, &productTime{&x.NextDue}, &x.Version)
-	x.Interval = time.Duration(seconds) * time.Second
-	return x, err
+func (x *Schedule) targets() []any {
+	return []any{&x.ID, &x.ConnectorID, (*string)(&x.Kind), (*secondsColumn)(&x.Interval), &x.Cron, &x.Enabled, &productTime{&x.NextDue}, &x.Version}
+}
+
+// secondsColumn scans whole seconds.
+type secondsColumn time.Duration
+
+// Scan implements [sql.Scanner].
+func (c *secondsColumn) Scan(src any) error {
+	n, ok := src.(int64)
+	if !ok {
+		return fmt.Errorf("seconds cannot be read from a %T", src)
+	}
+	*c = secondsColumn(time.Duration(n) * time.Second)
+	return nil
 }
 
 func (x *Schedule) check() error {
@@ -53,13 +63,23 @@ func (x *Schedule) check() error {
 }
 
 // CreateSchedule adds x and returns it with its id and version. [ErrNotFound]
-// when there is no such connector.
+// when there is no such connector. With an id it is for who may have tried before:
+// what was added under it then is returned as it is now.
 func (s *Store) CreateSchedule(ctx context.Context, x Schedule) (Schedule, error) {
 	if err := x.check(); err != nil {
 		return Schedule{}, err
 	}
-	x.ID, x.Version = s.cfg.NewID(), 1
+	again := x.ID != ""
+	if !again {
+		x.ID = s.cfg.NewID()
+	}
+	x.Version = 1
 	err := s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
+		if again {
+			if _, err := s.schedule(ctx, tx, x.ID); !errors.Is(err, ErrNotFound) {
+				return err
+			}
+		}
 		if _, err := s.connector(ctx, tx, x.ConnectorID); err != nil {
 			return err
 		}
@@ -67,7 +87,10 @@ func (s *Store) CreateSchedule(ctx context.Context, x Schedule) (Schedule, error
 			(id, connector_id, kind, interval_seconds, cron, enabled, next_due, version)
 			VALUES (@p1, @p2, @p3, @p4, @p5, @p6, @p7, 1)`,
 			x.ID, x.ConnectorID, string(x.Kind), int64(x.Interval/time.Second), x.Cron, x.Enabled, x.NextDue)
-		return err
+		if err != nil {
+			return err
+		}
+		return s.showDue(ctx, tx, x.ConnectorID)
 	})
 	if err != nil {
 		return Schedule{}, err
@@ -93,11 +116,54 @@ func (s *Store) schedule(ctx context.Context, q querier, id string) (Schedule, e
 
 func (s *Store) schedules(ctx context.Context, q querier, name, where string, args ...any) (list []Schedule, err error) {
 	err = s.query(ctx, q, name, func(rows *sql.Rows) error {
-		x, err := s.scanSchedule(rows)
+		var x Schedule
+		err := rows.Scan(x.targets()...)
 		list = append(list, x)
 		return err
 	}, "SELECT "+scheduleColumns+" FROM IM_Schedules s "+where, args...)
 	return list, err
+}
+
+// ScheduleFilter selects schedules; its zero fields select all.
+type ScheduleFilter struct {
+	ConnectorID string
+	Kind        Kind
+	Enabled     *bool
+	// Q is a part of the connector's name, in any case.
+	Q string
+}
+
+// ListedSchedule is a schedule with the name of its connector.
+type ListedSchedule struct {
+	Schedule
+	ConnectorName string
+}
+
+var scheduleList = listing[ListedSchedule]{
+	name: "list schedules",
+	from: "SELECT " + scheduleColumns + ", c.name FROM IM_Schedules s INNER JOIN IM_Connectors c ON c.id = s.connector_id",
+	scan: func(rows *sql.Rows) (x ListedSchedule, err error) {
+		err = rows.Scan(append(x.Schedule.targets(), &x.ConnectorName)...)
+		return x, err
+	},
+	by: map[string]sorting[ListedSchedule]{
+		"nextDue":   {"s.next_due", moment, func(x *ListedSchedule) string { return momentKey(x.NextDue) }},
+		"connector": {"c.name_key", text, func(x *ListedSchedule) string { return key(x.ConnectorName) }},
+	},
+	own: "nextDue", distinct: sorting[ListedSchedule]{"s.id", text, func(x *ListedSchedule) string { return x.ID }},
+}
+
+// PageSchedules returns a page of schedules, by when they are next due (the list's
+// own order) or by the connector's name.
+func (s *Store) PageSchedules(ctx context.Context, f ScheduleFilter, p Paging) ([]ListedSchedule, *Mark, error) {
+	var w where
+	w.equal("s.connector_id", f.ConnectorID)
+	w.equal("s.kind", string(f.Kind))
+	if f.Enabled != nil {
+		w.add("s.enabled = ?", *f.Enabled)
+	}
+	w.contains("c.name_key", f.Q)
+	return readPage(ctx, s, scheduleList, w, p)
 }
 
 // ListSchedules returns the schedules of a connector, the next one due first.
@@ -121,7 +187,10 @@ func (s *Store) UpdateSchedule(ctx context.Context, x Schedule) (stored Schedule
 		if stored, err = s.schedule(ctx, tx, x.ID); err == nil && n == 0 {
 			err = ErrConflict
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.showDue(ctx, tx, stored.ConnectorID)
 	})
 	if err != nil {
 		return Schedule{}, err
@@ -129,14 +198,25 @@ func (s *Store) UpdateSchedule(ctx context.Context, x Schedule) (stored Schedule
 	return stored, nil
 }
 
-// DeleteSchedule removes a schedule. [ErrNotFound].
-func (s *Store) DeleteSchedule(ctx context.Context, id string) error {
+// DeleteSchedule removes a schedule if it is at that version; 0 is any.
+// [ErrNotFound], [ErrConflict].
+func (s *Store) DeleteSchedule(ctx context.Context, id string, version int64) error {
 	return s.db.InWriteTx(ctx, func(tx *sql.Tx) error {
-		n, err := s.exec(ctx, tx, "delete schedule", "DELETE FROM IM_Schedules WHERE id = @p1", id)
-		if err == nil && n == 0 {
-			return ErrNotFound
+		x, err := s.schedule(ctx, tx, id)
+		if err != nil {
+			return err
 		}
-		return err
+		if version == 0 {
+			version = x.Version
+		}
+		n, err := s.exec(ctx, tx, "delete schedule", "DELETE FROM IM_Schedules WHERE id = @p1 AND version = @p2", id, version)
+		if err == nil && n == 0 {
+			err = ErrConflict
+		}
+		if err != nil {
+			return err
+		}
+		return s.showDue(ctx, tx, x.ConnectorID)
 	})
 }
 
@@ -163,7 +243,14 @@ func (s *Store) advance(ctx context.Context, tx *sql.Tx, id string, from, to tim
 	if err == nil && n == 0 {
 		return ErrConflict
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	x, err := s.schedule(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	return s.showDue(ctx, tx, x.ConnectorID)
 }
 
 // Fire does [Store.Advance] and [Store.Enqueue] in one transaction, so that a

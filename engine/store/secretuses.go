@@ -27,7 +27,7 @@ func (s *Store) SecretUses(ctx context.Context) (map[secret.Ref][]string, error)
 			for ref := range refsIn(document) {
 				out[ref] = append(out[ref], c.Name)
 			}
-			after = c.ID
+			after = c.Name
 		}
 		if len(connectors) < page {
 			return out, nil

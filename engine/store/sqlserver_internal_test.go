@@ -31,6 +31,9 @@ var someTime = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func reply(text string) fakeserver.Answer {
 	row := func(v ...driver.Value) fakeserver.Answer { return fakeserver.Answer{Rows: [][]driver.Value{v}} }
 	n, z := int64(1), int64(0)
+	if answer, mine := replyToLists(text); mine {
+		return answer
+	}
 	switch {
 	case !strings.HasPrefix(text, "SELECT"):
 		return fakeserver.Answer{Affected: 1}
@@ -59,7 +62,7 @@ func reply(text string) fakeserver.Answer {
 	case strings.Contains(text, "FROM IM_RunHistory r"):
 		return row(n, "run", "c", "name", "ldap", "full", "manual", "ann", "me", "1", "Running", someTime, someTime, nil, z, z, z, z, z, z, "", "", "", "", "", "", "", "")
 	case strings.Contains(text, "FROM IM_Connectors c"):
-		return row("c", "name", "ldap", "{}", true, "", n, someTime, someTime)
+		return row("c", "name", "ldap", "{}", true, "", n, someTime, someTime, nil)
 	case strings.Contains(text, "FROM IM_ConnectorState"):
 		return row("w", "holder", n, someTime)
 	case strings.Contains(text, "FROM IM_Schedules"):
@@ -143,14 +146,14 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	note("by name", second(s.ConnectorByName(ctx, "name")))
 	note("list connectors", second(s.ListConnectors(ctx, "", 5)))
 	note("update connector", second(s.UpdateConnector(ctx, c)))
-	note("delete connector", s.DeleteConnector(ctx, "c"))
+	note("delete connector", s.DeleteConnector(ctx, "c", 1))
 	note("acquire", second(s.AcquireLease(ctx, "c", "holder", time.Minute)))
 	note("renew", second(s.RenewLease(ctx, lease, time.Minute)))
 	note("release", s.ReleaseLease(ctx, lease))
 	note("create schedule", second(s.CreateSchedule(ctx, x)))
 	note("list schedules", second(s.ListSchedules(ctx, "c")))
 	note("update schedule", second(s.UpdateSchedule(ctx, x)))
-	note("delete schedule", s.DeleteSchedule(ctx, "x"))
+	note("delete schedule", s.DeleteSchedule(ctx, "x", 1))
 	note("due", second(s.Due(ctx, someTime, "me")))
 	note("advance", s.Advance(ctx, "x", someTime, someTime))
 	_, _, err := s.Fire(ctx, x, someTime)
@@ -159,7 +162,7 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	}
 	_, _, err = s.Claim(ctx, Claimant{Instance: "me", Incarnation: "1", TTL: time.Minute})
 	note("claim", err)
-	note("list runs", second(s.ListRuns(ctx, RunFilter{ConnectorID: "c", Status: Failed, Before: 3}, 5)))
+	useLists(ctx, s, note)
 	note("finish", s.Finish(ctx, "run", Result{Status: Failed}))
 	note("cancel", second(s.Cancel(ctx, "run", "ann")))
 	note("cancel wanted", second(s.CancelWanted(ctx, "run")))

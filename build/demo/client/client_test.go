@@ -65,7 +65,7 @@ func TestAListingIsReadPageByPage(t *testing.T) {
 	if page, next, err = c.Objects(t.Context(), "7", 1, next); err != nil || len(page) != 0 || next != "" {
 		t.Errorf("got %+v, %q, %v", page, next, err)
 	}
-	if line := (*seen)[1].line; line != "GET /api/connectors/7/objects?limit=1&presentOnly=true&cursor=9" {
+	if line := (*seen)[1].line; line != "GET /api/connectors/7/objects?limit=1&present=true&cursor=9" {
 		t.Errorf("asked %s", line)
 	}
 }

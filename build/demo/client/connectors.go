@@ -99,7 +99,7 @@ func (c *Client) Objects(ctx context.Context, connector string, limit int, curso
 		Items []Object
 		Next  string
 	}
-	path := fmt.Sprintf("/api/connectors/%s/objects?limit=%d&presentOnly=true&cursor=%s", url.PathEscape(connector), limit, url.QueryEscape(cursor))
+	path := fmt.Sprintf("/api/connectors/%s/objects?limit=%d&present=true&cursor=%s", url.PathEscape(connector), limit, url.QueryEscape(cursor))
 	err = c.do(ctx, call{method: http.MethodGet, path: path, out: &page})
 	return page.Items, page.Next, err
 }

@@ -85,7 +85,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List all connectors by name */
+        /** List connectors with their state */
         get: operations["list-connectors"];
         put?: never;
         /**
@@ -132,7 +132,7 @@ export interface paths {
             cookie?: never;
         };
         /** List what was imported from a connector */
-        get: operations["list-objects"];
+        get: operations["list-connector-objects"];
         put?: never;
         post?: never;
         delete?: never;
@@ -148,7 +148,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List a connector's schedules, the next one due first */
+        /** List a connector's schedules */
         get: operations["list-schedules"];
         put?: never;
         /** Let a connector run by itself */
@@ -238,6 +238,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/objects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find what was imported
+         * @description Objects are read in their order for a second at most. A page may therefore have fewer items than the limit, even none, and still not be the last.
+         */
+        get: operations["list-objects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/objects/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read an object */
+        get: operations["get-object"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/provider/check": {
         parameters: {
             query?: never;
@@ -302,7 +339,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List runs, the newest first */
+        /** List runs */
         get: operations["list-runs"];
         put?: never;
         /**
@@ -362,6 +399,23 @@ export interface paths {
         };
         /** List what a run logged, such as entries that were not understood */
         get: operations["list-run-logs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the schedules of all connectors */
+        get: operations["list-all-schedules"];
         put?: never;
         post?: never;
         delete?: never;
@@ -662,7 +716,7 @@ export interface components {
             name: string;
             /** @description The refs that its configuration uses. */
             secretRefs: string[];
-            state: components["schemas"]["ConnectorState"];
+            state: components["schemas"]["ConnectorProgress"];
             type: string;
             /** Format: date-time */
             updated: string;
@@ -693,15 +747,32 @@ export interface components {
             type: string;
         };
         ConnectorPageBody: {
-            items: components["schemas"]["Connector"][];
-            /** Format: int64 */
-            total: number;
+            items: components["schemas"]["ListedConnector"][];
+            /** @description The cursor of the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description How many there are on all pages, when that was asked for.
+             */
+            total?: number;
         };
-        ConnectorState: {
-            /** @description The newest run, also a queued one. */
-            lastRun?: components["schemas"]["Run"];
+        ConnectorProgress: {
+            /** @description The newest run, also a queued one; absent when there is none. */
+            lastRun?: components["schemas"]["LastRun"];
             /** @description Who works on it now. */
             lease?: components["schemas"]["Lease"];
+            /**
+             * Format: date-time
+             * @description When a schedule is next due; absent when none is, or the connector is switched off.
+             */
+            nextRun?: string;
+            /**
+             * @description That of the last run; Never when there is none.
+             * @enum {string}
+             */
+            status: "Never" | "Queued" | "Running" | "Succeeded" | "Failed" | "Interrupted" | "Cancelled";
+            /** @description How the last ten runs ended, the oldest first. */
+            trend: components["schemas"]["EndedRun"][];
             /** @description How far it has read, in its type's own form; absent before the first import. */
             watermark?: string;
             /**
@@ -709,6 +780,22 @@ export interface components {
              * @description When one of the latest runs last moved the watermark.
              */
             watermarkMoved?: string;
+        };
+        ConnectorState: {
+            /** @description The newest run, also a queued one; absent when there is none. */
+            lastRun?: components["schemas"]["LastRun"];
+            /**
+             * Format: date-time
+             * @description When a schedule is next due; absent when none is, or the connector is switched off.
+             */
+            nextRun?: string;
+            /**
+             * @description That of the last run; Never when there is none.
+             * @enum {string}
+             */
+            status: "Never" | "Queued" | "Running" | "Succeeded" | "Failed" | "Interrupted" | "Cancelled";
+            /** @description How the last ten runs ended, the oldest first. */
+            trend: components["schemas"]["EndedRun"][];
         };
         ConnectorType: {
             /**
@@ -785,6 +872,12 @@ export interface components {
             /** Format: int64 */
             ended: number;
         };
+        EndedRun: {
+            /** Format: double */
+            durationSeconds: number;
+            /** @enum {string} */
+            status: "Succeeded" | "Failed" | "Interrupted" | "Cancelled";
+        };
         ImportedObject: {
             /** Format: date-time */
             absentSince?: string;
@@ -793,6 +886,8 @@ export interface components {
             attributes: {
                 [key: string]: string[] | null;
             };
+            connectorId: string;
+            connectorName: string;
             /** Format: date-time */
             firstSeen: string;
             /** Format: int64 */
@@ -801,6 +896,8 @@ export interface components {
             lastChanged: string;
             /** @description The run that last changed it. */
             lastRunId: string;
+            /** @description What people call it: the first of the attributes that usually say so, else the anchor. */
+            name: string;
             /** @description Whether the source still has it. */
             present: boolean;
             /** @example user */
@@ -836,6 +933,32 @@ export interface components {
              */
             path: string;
         };
+        LastRun: {
+            counts: components["schemas"]["Counts"];
+            /**
+             * Format: double
+             * @description From the start to the end, or to now.
+             */
+            durationSeconds: number;
+            /** @description The beginning of what the underlying system said; the run has all of it. */
+            error?: string;
+            /** Format: date-time */
+            finished?: string;
+            id: string;
+            /** @enum {string} */
+            kind: "full" | "delta";
+            /** Format: date-time */
+            queued: string;
+            /**
+             * @description Why it did not succeed, as a code.
+             * @example ACCESS_DENIED
+             */
+            reason?: string;
+            /** Format: date-time */
+            started?: string;
+            /** @enum {string} */
+            status: "Queued" | "Running" | "Succeeded" | "Failed" | "Interrupted" | "Cancelled";
+        };
         Lease: {
             /** Format: date-time */
             expires: string;
@@ -843,6 +966,47 @@ export interface components {
         };
         "List-sessionsResponse": {
             items: components["schemas"]["SessionItem"][];
+        };
+        ListedConnector: {
+            /** @description Credentials are refs. */
+            config: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            created: string;
+            enabled: boolean;
+            id: string;
+            instanceName?: string;
+            name: string;
+            /** @description The refs that its configuration uses. */
+            secretRefs: string[];
+            state: components["schemas"]["ConnectorState"];
+            type: string;
+            /** Format: date-time */
+            updated: string;
+            /**
+             * Format: int64
+             * @description Counts changes; the ETag is made of it.
+             */
+            version: number;
+        };
+        ListedSchedule: {
+            connectorId: string;
+            connectorName: string;
+            cron?: string;
+            enabled: boolean;
+            id: string;
+            /** Format: int64 */
+            intervalSeconds?: number;
+            /** @enum {string} */
+            kind: "full" | "delta";
+            /** Format: date-time */
+            nextDue: string;
+            /**
+             * Format: int64
+             * @description Counts changes; the ETag is made of it.
+             */
+            version: number;
         };
         Log: {
             anchor?: string;
@@ -957,7 +1121,7 @@ export interface components {
         };
         ObjectPageBody: {
             items: components["schemas"]["ImportedObject"][];
-            /** @description The cursor of the next page; absent on the last one. */
+            /** @description The cursor of the next page; absent on the last one. A search that takes long returns what it found so far, perhaps nothing, and goes on with it. */
             next?: string;
         };
         Permission: {
@@ -1170,9 +1334,9 @@ export interface components {
             kind: "full" | "delta";
         };
         SchedulePageBody: {
-            items: components["schemas"]["Schedule"][];
-            /** Format: int64 */
-            total: number;
+            items: components["schemas"]["ListedSchedule"][];
+            /** @description The cursor of the next page; absent on the last one. */
+            next?: string;
         };
         SecretInput: {
             /** @description Store only if it is at this version; empty: only if there is none. Where the store can check that. */
@@ -1429,7 +1593,7 @@ export interface operations {
             query?: {
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description The next of the page before; empty for the first. */
+                /** @description The next of the page before, of the same query; empty for the first page. */
                 cursor?: string;
                 /** @description Only what this one did. */
                 actor?: string;
@@ -1559,7 +1723,26 @@ export interface operations {
     };
     "list-connectors": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The next of the page before, of the same query; empty for the first page. */
+                cursor?: string;
+                /** @description A field to sort by, with - before it for the other way round. */
+                sort?: "name" | "-name" | "type" | "-type" | "status" | "-status" | "lastRun" | "-lastRun" | "nextRun" | "-nextRun";
+                /** @description A part of the name, in any case. */
+                q?: string;
+                /** @description Only this type. */
+                type?: string;
+                /** @description Only those whose state has this status. */
+                status?: "Never" | "Queued" | "Running" | "Succeeded" | "Failed" | "Interrupted" | "Cancelled";
+                /** @description Only those that may run, or may not. */
+                enabled?: "true" | "false";
+                /** @description Only those of this engine instance. */
+                instance?: string;
+                /** @description Count what is on all pages too, which takes a look at each. */
+                total?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -1698,7 +1881,10 @@ export interface operations {
     "delete-connector": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag that reading the connector returned. Without it, or with *, it is deleted whatever it is by then. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The connector's id. */
                 id: string;
@@ -1725,15 +1911,21 @@ export interface operations {
             };
         };
     };
-    "list-objects": {
+    "list-connector-objects": {
         parameters: {
             query?: {
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description The next of the page before; empty for the first. */
+                /** @description The next of the page before, of the same query; empty for the first page. */
                 cursor?: string;
-                /** @description Leave out objects that the source no longer has. */
-                presentOnly?: boolean;
+                /** @description The one that is known longest first, or the newest. */
+                sort?: "firstSeen" | "-firstSeen";
+                /** @description A part of the anchor or of an attribute's value, in any case. */
+                q?: string;
+                /** @description Only objects of this type. */
+                type?: string;
+                /** @description Only objects that the source still has, or no longer has. */
+                present?: "true" | "false";
             };
             header?: never;
             path: {
@@ -1766,7 +1958,18 @@ export interface operations {
     };
     "list-schedules": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The next of the page before, of the same query; empty for the first page. */
+                cursor?: string;
+                /** @description The next one due first, or by the connector's name. */
+                sort?: "nextDue" | "-nextDue" | "connector" | "-connector";
+                /** @description Only schedules of this kind of run. */
+                kind?: "full" | "delta";
+                /** @description Only those that are switched on, or off. */
+                enabled?: "true" | "false";
+            };
             header?: never;
             path: {
                 /** @description The connector's id. */
@@ -1916,7 +2119,10 @@ export interface operations {
     "delete-schedule": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag that reading the schedule returned. Without it, or with *, it is deleted whatever it is by then. */
+                "If-Match"?: string;
+            };
             path: {
                 /** @description The connector's id. */
                 id: string;
@@ -2039,6 +2245,82 @@ export interface operations {
             };
         };
     };
+    "list-objects": {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The next of the page before, of the same query; empty for the first page. */
+                cursor?: string;
+                /** @description The one that is known longest first, or the newest. */
+                sort?: "firstSeen" | "-firstSeen";
+                /** @description A part of the anchor or of an attribute's value, in any case. */
+                q?: string;
+                /** @description Only objects of this type. */
+                type?: string;
+                /** @description Only objects that the source still has, or no longer has. */
+                present?: "true" | "false";
+                /** @description Only this connector's objects. */
+                connectorId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObjectPageBody"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-object": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The object's id. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedObject"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "check-provider": {
         parameters: {
             query?: never;
@@ -2131,12 +2413,26 @@ export interface operations {
             query?: {
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description The next of the page before; empty for the first. */
+                /** @description The next of the page before, of the same query; empty for the first page. */
                 cursor?: string;
+                /** @description The newest or the oldest first, or by duration, which only those have that ended. */
+                sort?: "-queued" | "queued" | "duration" | "-duration";
                 /** @description Only this connector's runs. */
                 connectorId?: string;
                 /** @description Only runs in this state. */
                 status?: "Queued" | "Running" | "Succeeded" | "Failed" | "Interrupted" | "Cancelled";
+                /** @description Only runs of this kind. */
+                kind?: "full" | "delta" | "test";
+                /** @description Only runs that an operator, or a schedule, asked for. */
+                trigger?: "manual" | "schedule";
+                /** @description Only runs that did not succeed for this reason. */
+                reason?: string;
+                /** @description Only runs of this engine instance. */
+                instance?: string;
+                /** @description Only runs queued then or later. */
+                from?: string;
+                /** @description Only runs queued before. */
+                to?: string;
             };
             header?: never;
             path?: never;
@@ -2276,8 +2572,12 @@ export interface operations {
             query?: {
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description The next of the page before; empty for the first. */
+                /** @description The next of the page before, of the same query; empty for the first page. */
                 cursor?: string;
+                /** @description The oldest or the newest first. */
+                sort?: "logged" | "-logged";
+                /** @description Only lines of this level. Each entry that was not understood is an Error. */
+                level?: "Info" | "Warning" | "Error";
             };
             header?: never;
             path: {
@@ -2308,12 +2608,56 @@ export interface operations {
             };
         };
     };
+    "list-all-schedules": {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The next of the page before, of the same query; empty for the first page. */
+                cursor?: string;
+                /** @description The next one due first, or by the connector's name. */
+                sort?: "nextDue" | "-nextDue" | "connector" | "-connector";
+                /** @description Only schedules of this kind of run. */
+                kind?: "full" | "delta";
+                /** @description Only those that are switched on, or off. */
+                enabled?: "true" | "false";
+                /** @description Only this connector's schedules. */
+                connectorId?: string;
+                /** @description A part of the connector's name, in any case. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SchedulePageBody"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-secrets": {
         parameters: {
             query?: {
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description The next of the page before; empty for the first. */
+                /** @description The next of the page before, of the same query; empty for the first page. */
                 cursor?: string;
             };
             header?: never;
@@ -2653,8 +2997,10 @@ export interface operations {
             query?: {
                 /** @description How many items at most. */
                 limit?: number;
-                /** @description The next of the page before; empty for the first. */
+                /** @description The next of the page before, of the same query; empty for the first page. */
                 cursor?: string;
+                /** @description By name. */
+                sort?: "name" | "-name";
                 /** @description Only tokens whose name has this text. */
                 q?: string;
             };

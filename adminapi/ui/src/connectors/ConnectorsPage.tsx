@@ -32,7 +32,7 @@ export function ConnectorsPage() {
     >
       <Loaded query={connectors} what="connectors">
         {(all) =>
-          all.total > 0 ? (
+          all.items.length > 0 ? (
             <Connectors all={all.items} />
           ) : (
             <Empty title="Nothing is connected yet" action={may("connectors.write") && <Button component={Link} to="/connectors/new">Create the first connector</Button>}>

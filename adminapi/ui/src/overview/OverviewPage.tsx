@@ -44,7 +44,7 @@ export function OverviewPage() {
                   </Button>
                 </Group>
               </>
-            ) : connectors.data?.total === 0 ? (
+            ) : connectors.data?.items.length === 0 ? (
               <Empty title="Nothing is connected yet" action={may("connectors.write") && <Button component={Link} to="/connectors/new">Create a connector</Button>}>
                 First store the password of the account that reads your directory or database on the page Secrets, or while you create the connector.
                 Then create a connector and run it.

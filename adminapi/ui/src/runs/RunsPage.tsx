@@ -20,7 +20,8 @@ export function RunsPage() {
   const runs = useServerList(
     "runs",
     view,
-    ({ status: _, ...query }, signal) => must(api.GET("/api/runs", { params: { query: { ...query, ...(status && { status }) } }, signal })),
+    ({ status: _, sort, ...query }, signal) =>
+      must(api.GET("/api/runs", { params: { query: { ...query, ...(sort && { sort: sort as "queued" }), ...(status && { status }) } }, signal })),
     often,
   );
   return (
