@@ -44,6 +44,7 @@ func Binaries() []Binary {
 		{Name: "identitymesh-adminapi", Module: "adminapi", Package: "cmd/identitymesh-adminapi"},
 		{Name: "identitymesh-plugin-dpapi", Module: "plugins/dpapi", Package: "cmd/identitymesh-plugin-dpapi", Plugin: "dpapi"},
 		{Name: "identitymesh-plugin-keyvault", Module: "plugins/keyvault", Package: "cmd/identitymesh-plugin-keyvault", Plugin: "keyvault"},
+		{Name: "identitymesh-migrate", Module: "tools/migrate", Package: "cmd/identitymesh-migrate"},
 		{Name: "secretscli", Module: "tools/secretscli", Package: "cmd/secretscli"},
 	}
 }

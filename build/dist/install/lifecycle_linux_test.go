@@ -36,6 +36,7 @@ func managers() map[string]manager {
 const layout = `755 root root /usr/lib/identitymesh
 755 root root /usr/lib/identitymesh/identitymesh-engine
 755 root root /usr/lib/identitymesh/identitymesh-adminapi
+755 root root /usr/lib/identitymesh/identitymesh-migrate
 755 root root /usr/lib/identitymesh/secretscli
 755 root root /usr/lib/identitymesh/identitymesh-plugin-dpapi
 644 root root /usr/lib/identitymesh/identitymesh-plugin-dpapi.lock.json
@@ -51,6 +52,7 @@ const layout = `755 root root /usr/lib/identitymesh
 644 root root /usr/share/doc/identitymesh/identitymesh.cdx.json
 777 root root /usr/bin/identitymesh-engine
 777 root root /usr/bin/identitymesh-adminapi
+777 root root /usr/bin/identitymesh-migrate
 777 root root /usr/bin/secretscli
 `
 
