@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -22,6 +23,17 @@ type Way interface {
 	// Challenge is what WWW-Authenticate offers to those without a credential;
 	// empty for nothing.
 	Challenge() string
+}
+
+type answerKey struct{}
+
+// AnswerHeader is the header of the answer to a request with which a [Guard] asks a
+// [Way]: a way may add to it what it has to say to the client.
+func AnswerHeader(r *http.Request) http.Header {
+	if h, ok := r.Context().Value(answerKey{}).(http.Header); ok {
+		return h
+	}
+	return http.Header{} // nobody reads it
 }
 
 // Refused is a credential that signs in nobody. Its text says why and repeats
@@ -67,7 +79,7 @@ func NewGuard(c GuardConfig) *Guard {
 // only quietens it.
 func (g *Guard) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, err := g.signIn(r)
+		who, err := g.signIn(r.WithContext(context.WithValue(r.Context(), answerKey{}, w.Header())))
 		if err != nil {
 			g.refuse(w, r, err)
 			return
@@ -103,7 +115,8 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	for _, way := range g.ways {
-		if challenge := way.Challenge(); challenge != "" {
+		// A browser would open a dialog of its own over the page that asked.
+		if challenge := way.Challenge(); challenge != "" && r.Header.Get("Sec-Fetch-Mode") == "" {
 			w.Header().Add("WWW-Authenticate", challenge)
 		}
 	}

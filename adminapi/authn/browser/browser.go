@@ -91,6 +91,12 @@ func (d Door) Refuse(w http.ResponseWriter, r *http.Request, way, words string) 
 	d.page(w, r, http.StatusUnauthorized, words)
 }
 
+// Ask asks for a credential. The words are seen where the browser has none.
+func (d Door) Ask(w http.ResponseWriter, r *http.Request, words string) {
+	Private(w)
+	d.page(w, r, http.StatusUnauthorized, words)
+}
+
 // Unavailable says that it could not be found out who somebody is.
 func (d Door) Unavailable(w http.ResponseWriter, r *http.Request, way string, err error, words string) {
 	Private(w)
