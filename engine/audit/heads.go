@@ -76,7 +76,7 @@ type Heads struct {
 // ReadHeads reads heads as they were written, one a line, in any order. The error
 // names the first line that was not written with the key.
 func ReadHeads(r io.Reader, key []byte) (*Heads, error) {
-	heads := &Heads{map[string]map[int64]WrittenHead{}}
+	heads := &Heads{of: map[string]map[int64]WrittenHead{}}
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		if len(trim(lines.Bytes())) == 0 {
@@ -84,7 +84,8 @@ func ReadHeads(r io.Reader, key []byte) (*Heads, error) {
 		}
 		var h WrittenHead
 		if err := json.Unmarshal(lines.Bytes(), &h); err != nil {
-			return nil, fmt.Errorf("line %d of the heads is none: %w", n, err)
+			heads.Unreadable++
+			continue
 		}
 		if !hmac.Equal([]byte(h.sum(key)), []byte(h.MAC)) {
 			return nil, fmt.Errorf("line %d of the heads was not written with this key, or was changed", n)

@@ -60,6 +60,9 @@ func (l *Log) pruneOnce(ctx context.Context, chain string, before time.Time, key
 		err = l.Records(ctx, v.end.seq, func(r Record) error { return old(r.Time, v.add(r)) })
 	}
 	if err != nil && !errors.Is(err, enough) {
+		if now, e := l.Checkpoint(ctx, chain); e == nil && now != nil && (cp == nil || now.Seq != cp.Seq) {
+			err = errMoved // what is missing was removed meanwhile
+		}
 		return 0, err
 	}
 	if last.seq > v.report.Removed {

@@ -25,9 +25,11 @@ func TestEveryStatementForSQLServerIsWellFormed(t *testing.T) {
 	server := &fakeserver.Server{Reply: func(text string) fakeserver.Answer {
 		row := func(v ...driver.Value) fakeserver.Answer { return fakeserver.Answer{Rows: [][]driver.Value{v}} }
 		switch {
+		case strings.HasPrefix(text, "UPDATE IM_AuditSources"):
+			return fakeserver.Answer{} // it is new, and inserted then
 		case !strings.HasPrefix(text, "SELECT"):
 			return fakeserver.Answer{Affected: 1}
-		case strings.HasPrefix(text, "SELECT chain"), strings.HasPrefix(text, "SELECT DISTINCT"):
+		case text == "SELECT chain FROM IM_AuditHeads", strings.HasPrefix(text, "SELECT DISTINCT"):
 			return row("objects/c")
 		case strings.HasPrefix(text, "SELECT done"):
 			return row(int64(0))
@@ -40,6 +42,8 @@ func TestEveryStatementForSQLServerIsWellFormed(t *testing.T) {
 			return row(int64(1))
 		case strings.HasPrefix(text, "SELECT at FROM"):
 			return row(at)
+		case strings.HasPrefix(text, "SELECT chain, seq"):
+			return row(AdminChain, int64(1), start)
 		case strings.Contains(text, "FROM IM_AuditHeads"):
 			return row(int64(1), start)
 		case strings.Contains(text, "FROM IM_AuditCheckpoints"):
@@ -82,6 +86,13 @@ func TestEveryStatementForSQLServerIsWellFormed(t *testing.T) {
 			_, err = log.removeUpTo(t.Context(), chain, 1)
 			deleted = 0
 		}
+	}
+	if err == nil {
+		_, err = log.ends(t.Context())
+	}
+	if err == nil {
+		r := &Recorder{config: RecorderConfig{Log: log, WriteLimit: time.Minute}, spool: &spool{source: "s"}}
+		err = r.write(t.Context(), []happening{{N: 1, At: at}}, true)
 	}
 	if err == nil {
 		err = log.db.InWriteTx(t.Context(), func(tx *sql.Tx) error {

@@ -298,10 +298,13 @@ func (l *Log) ObjectRecords(ctx context.Context, connectorID string, after int64
 	}
 }
 
+// rowQuerier is a transaction, or the pool of readers.
+type rowQuerier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
 // oneRow scans the one row of a query, if there is one.
-func (l *Log) oneRow(ctx context.Context, q interface {
-	QueryRowContext(context.Context, string, ...any) *sql.Row
-}, text string, args, into []any) (found bool, err error) {
+func (l *Log) oneRow(ctx context.Context, q rowQuerier, text string, args, into []any) (found bool, err error) {
 	err = q.QueryRowContext(ctx, l.db.Dialect.SQL(text), args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
