@@ -80,7 +80,10 @@ func (r *runner) result() Result {
 // in the result, and another run goes on from there.
 func Run(ctx context.Context, c Config) (Result, error) {
 	r := newRunner(c)
-	err := r.resume(ctx)
+	err := c.Ledger.NotSwitched(ctx)
+	if err == nil {
+		err = r.resume(ctx)
+	}
 	if err == nil {
 		err = r.each(ctx, []ledger.State{ledger.Planned, ledger.Drifted, ledger.Copied, ledger.Blocked}, r.carry)
 	}
