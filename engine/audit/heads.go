@@ -71,6 +71,9 @@ func trim(text []byte) []byte {
 // Heads are heads that were written elsewhere, to check chains against.
 type Heads struct {
 	of map[string]map[int64]WrittenHead
+	// Unreadable is how many lines are no heads, as a crash in the middle of one
+	// leaves them. They say no less than if they were missing.
+	Unreadable int
 }
 
 // ReadHeads reads heads as they were written, one a line, in any order. The error
