@@ -27,6 +27,8 @@ import (
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/appsettings"
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/provider"
@@ -55,6 +57,9 @@ type Config struct {
 	Kinds    connector.Kinds
 	Secrets  Secrets
 	Provider Provider
+	// Problems returns what an operator must look at beside what the operations see;
+	// may be nil.
+	Problems func() []string
 	// Audit records every change before it is made.
 	Audit *audit.Log
 	// Tokens and Sessions sign operators in. SignInWays are the ways for browsers
@@ -66,8 +71,18 @@ type Config struct {
 	// Reload replaces the provider by what the configuration says now; trigger says
 	// who asked.
 	Reload func(ctx context.Context, trigger string) error
-	Logger *slog.Logger
-	Now    func() time.Time
+	// Plugins are the providers that the configuration could choose, and Settings
+	// the configuration in force.
+	Plugins  Plugins
+	Settings func() *appsettings.Settings
+	Logger   *slog.Logger
+	Now      func() time.Time
+	// Self is this process as it registered itself, Build the build of it, System
+	// the operating system in words. UI says that the Admin UI is part of it.
+	Self   store.Instance
+	Build  buildinfo.Info
+	System string
+	UI     bool
 	// Version of the program.
 	Version string
 	// TestWait is how long a test of a connector waits for its outcome, and
@@ -78,7 +93,8 @@ type Config struct {
 // API has the operations.
 type API struct {
 	Config
-	huma huma.API
+	huma      huma.API
+	inspected *inspections
 	// unrecorded are operations that could change something without a record.
 	unrecorded []error
 	public     []string
@@ -92,7 +108,7 @@ const bearer, session = "token", "session"
 
 // New adds the operations and their document to mux.
 func New(mux *http.ServeMux, c Config) (*API, error) {
-	a := &API{Config: c}
+	a := &API{Config: c, inspected: &inspections{turn: make(chan struct{}, 1)}}
 	document := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{
@@ -137,6 +153,12 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 	a.secrets()
 	a.status()
 	a.reload()
+	a.instances()
+	a.plugins()
+	a.settings()
+	a.about()
+	a.attention()
+	a.statistics()
 	a.migrations()
 	a.audit()
 	a.sessions()

@@ -14,6 +14,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/api"
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
+	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/configschema"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 )
@@ -51,36 +52,42 @@ type sample struct {
 // order in which all can succeed.
 func (w *world) samples() map[string]sample {
 	w.engine("north")
+	w.registered(gone, "DPAPI", "Ready", store.PluginDocument{})
+	w.silent(gone)
+	w.shelve()
 	c := w.connector("A")
 	doomed := w.connector("B")
-	var x, gone api.Schedule
+	var x, past api.Schedule
 	var run api.Run
 	schedules := "/api/connectors/" + c.ID + "/schedules"
 	w.send("POST", schedules, `{"kind":"delta","intervalSeconds":900}`).is(w.t, http.StatusCreated, &x)
-	w.send("POST", schedules, `{"kind":"delta","intervalSeconds":901}`).is(w.t, http.StatusCreated, &gone)
+	w.send("POST", schedules, `{"kind":"delta","intervalSeconds":901}`).is(w.t, http.StatusCreated, &past)
 	w.send("POST", "/api/runs", `{"connectorId":"`+c.ID+`","kind":"delta"}`).is(w.t, http.StatusAccepted, &run)
 	w.send("PUT", "/api/secrets", `{"ref":"secret://old","value":"x"}`).is(w.t, http.StatusOK, nil)
 	var old api.Token
 	w.send("POST", "/api/tokens", `{"name":"old","role":"Viewer"}`).is(w.t, http.StatusCreated, &old)
 	cookie, session := w.session(token)
 	return map[string]sample{
-		"create-connector": {"POST", "/api/connectors", input("C"), 201, "connectors.create", "connectors/CREATED", nil},
-		"update-connector": {"PUT", "/api/connectors/" + c.ID, input("A2"), 200, "connectors.update", "connectors/" + c.ID, nil},
-		"delete-connector": {"DELETE", "/api/connectors/" + doomed.ID, "", 204, "connectors.delete", "connectors/" + doomed.ID, nil},
-		"test-connector":   {"POST", "/api/connectors/" + c.ID + "/test", "", 202, "connectors.test", "connectors/" + c.ID, nil},
-		"create-schedule":  {"POST", schedules, `{"kind":"full","cron":"@daily"}`, 201, "schedules.create", "connectors/" + c.ID + "/schedules/CREATED", nil},
-		"update-schedule":  {"PUT", schedules + "/" + x.ID, `{"kind":"full","cron":"@hourly"}`, 200, "schedules.update", "connectors/" + c.ID + "/schedules/" + x.ID, nil},
-		"delete-schedule":  {"DELETE", schedules + "/" + gone.ID, "", 204, "schedules.delete", "connectors/" + c.ID + "/schedules/" + gone.ID, nil},
-		"start-run":        {"POST", "/api/runs", `{"connectorId":"` + c.ID + `","kind":"full"}`, 202, "runs.start", "connectors/" + c.ID, nil},
-		"cancel-run":       {"POST", "/api/runs/" + run.ID + "/cancel", "", 200, "runs.cancel", "runs/" + run.ID, nil},
-		"set-secret":       {"PUT", "/api/secrets", `{"ref":"` + ref + `","value":"c4nary"}`, 200, "secrets.set", ref, nil},
-		"delete-secret":    {"DELETE", "/api/secrets?ref=" + url.QueryEscape("secret://old"), "", 204, "secrets.delete", "secret://old", nil},
-		"reload-provider":  {"POST", "/api/provider/reload", "", 200, "provider.reload", "provider", nil},
-		"create-token":     {"POST", "/api/tokens", `{"name":"new","role":"Viewer"}`, 201, "tokens.create", "tokens/CREATED", nil},
-		"delete-token":     {"DELETE", "/api/tokens/" + old.ID, "", 204, "tokens.delete", "tokens/" + old.ID, nil},
-		"start-session":    {"POST", "/api/session", `{"token":"` + token + `"}`, 200, "session.start", "sessions/CREATED", []string{"Authorization", ""}},
-		"end-session":      {"DELETE", "/api/session", "", 204, "session.end", "sessions/" + session.ID, byCookie(cookie)},
-		"end-sessions":     {"DELETE", "/api/sessions", "", 200, "session.end-all", "sessions", nil},
+		"create-connector":       {"POST", "/api/connectors", input("C"), 201, "connectors.create", "connectors/CREATED", nil},
+		"update-connector":       {"PUT", "/api/connectors/" + c.ID, input("A2"), 200, "connectors.update", "connectors/" + c.ID, nil},
+		"delete-connector":       {"DELETE", "/api/connectors/" + doomed.ID, "", 204, "connectors.delete", "connectors/" + doomed.ID, nil},
+		"test-connector":         {"POST", "/api/connectors/" + c.ID + "/test", "", 202, "connectors.test", "connectors/" + c.ID, nil},
+		"create-schedule":        {"POST", schedules, `{"kind":"full","cron":"@daily"}`, 201, "schedules.create", "connectors/" + c.ID + "/schedules/CREATED", nil},
+		"update-schedule":        {"PUT", schedules + "/" + x.ID, `{"kind":"full","cron":"@hourly"}`, 200, "schedules.update", "connectors/" + c.ID + "/schedules/" + x.ID, nil},
+		"delete-schedule":        {"DELETE", schedules + "/" + past.ID, "", 204, "schedules.delete", "connectors/" + c.ID + "/schedules/" + past.ID, nil},
+		"start-run":              {"POST", "/api/runs", `{"connectorId":"` + c.ID + `","kind":"full"}`, 202, "runs.start", "connectors/" + c.ID, nil},
+		"cancel-run":             {"POST", "/api/runs/" + run.ID + "/cancel", "", 200, "runs.cancel", "runs/" + run.ID, nil},
+		"set-secret":             {"PUT", "/api/secrets", `{"ref":"` + ref + `","value":"c4nary"}`, 200, "secrets.set", ref, nil},
+		"delete-secret":          {"DELETE", "/api/secrets?ref=" + url.QueryEscape("secret://old"), "", 204, "secrets.delete", "secret://old", nil},
+		"reload-provider":        {"POST", "/api/provider/reload", "", 200, "provider.reload", "provider", nil},
+		"forget-instance":        {"DELETE", "/api/instances/engine/Gone", "", 204, "instances.forget", "instances/engine/Gone", nil},
+		"reload-instance":        {"POST", "/api/instances/engine/north/reload", "", 202, "instances.reload", "instances/engine/north", nil},
+		"validate-plugin-config": {"POST", "/api/plugins/acme/validate", `{"config":{}}`, 200, "plugins.validate", "plugins/acme", nil},
+		"create-token":           {"POST", "/api/tokens", `{"name":"new","role":"Viewer"}`, 201, "tokens.create", "tokens/CREATED", nil},
+		"delete-token":           {"DELETE", "/api/tokens/" + old.ID, "", 204, "tokens.delete", "tokens/" + old.ID, nil},
+		"start-session":          {"POST", "/api/session", `{"token":"` + token + `"}`, 200, "session.start", "sessions/CREATED", []string{"Authorization", ""}},
+		"end-session":            {"DELETE", "/api/session", "", 204, "session.end", "sessions/" + session.ID, byCookie(cookie)},
+		"end-sessions":           {"DELETE", "/api/sessions", "", 200, "session.end-all", "sessions", nil},
 	}
 }
 

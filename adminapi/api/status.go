@@ -32,6 +32,9 @@ type Instance struct {
 	Name                string    `json:"name"`
 	Machine             string    `json:"machine"`
 	Version             string    `json:"version"`
+	Commit              string    `json:"commit,omitempty" doc:"What it was built from."`
+	CommitDate          string    `json:"commitDate,omitempty" doc:"When that was made, in RFC 3339."`
+	Platform            string    `json:"platform,omitempty" example:"linux/amd64"`
 	Alive               bool      `json:"alive"`
 	Started             time.Time `json:"started"`
 	LastHeartbeat       time.Time `json:"lastHeartbeat"`
@@ -147,6 +150,9 @@ func (a *API) getStatus(ctx context.Context, _ *struct{}) (*struct{ Body Status 
 		}
 		s.Problems = append(s.Problems, problem)
 	}
+	if a.Problems != nil {
+		s.Problems = append(s.Problems, a.Problems()...)
+	}
 	return &struct{ Body Status }{s}, nil
 }
 
@@ -158,6 +164,7 @@ func instance(i store.Instance, now time.Time) Instance {
 	age := max(0, now.Sub(i.LastHeartbeat))
 	return Instance{
 		Role: string(i.Role), Name: i.Name, Machine: i.Machine, Version: i.Version, Alive: age < schedule.Offline,
+		Commit: i.Commit, CommitDate: i.CommitDate, Platform: i.Platform,
 		Started: i.Started.UTC(), LastHeartbeat: i.LastHeartbeat.UTC(), HeartbeatAgeSeconds: age.Seconds(),
 		Provider: i.Provider, ProviderTarget: i.ProviderTarget, ProviderVersion: i.ProviderVersion,
 		Reload: Reload{Pending: i.Reload.Pending, By: i.Reload.By, At: utc(i.Reload.At), Problem: i.Reload.Problem},

@@ -25,6 +25,8 @@ import (
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/appsettings"
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/host/supervise"
@@ -50,6 +52,8 @@ type world struct {
 	vault    *vault
 	status   host.Status
 	reload   func(ctx context.Context, trigger string) error
+	shelf    shelved
+	settings *appsettings.Settings
 	logs     *syncBuffer
 	tokens   *authn.Tokens
 	sessions *authn.Sessions
@@ -71,6 +75,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, store: db, vault: &vault{}, logs: &syncBuffer{}}
 	w.status = host.Status{Provider: "DPAPI", Why: "it is the default", Plugin: supervise.Status{State: supervise.Ready}}
 	w.reload = func(context.Context, string) error { return nil }
+	w.settings, _ = appsettings.Load(appsettings.Options{Folder: t.TempDir(), Environ: []string{"HOME=/nowhere"}})
 	client := plugintest.Open(t, w.vault.definition(), map[string]any{})
 	logger := slog.New(slog.NewJSONHandler(w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	mux := http.NewServeMux()
@@ -87,6 +92,8 @@ func newWorld(t *testing.T) *world {
 	operations, err := api.New(mux, api.Config{
 		Tokens: w.tokens, Sessions: w.sessions, SignIns: authn.NewLockout(clock),
 		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Reload: func(ctx context.Context, trigger string) error { return w.reload(ctx, trigger) },
+		Plugins: shelf{w}, Settings: func() *appsettings.Settings { return w.settings }, Self: self, System: "Test OS 1", UI: true,
+		Build:  buildinfo.Info{Version: "1.2.3", Commit: "0123456789ab", Date: "2026-02-01T00:00:00Z", Go: "go1.26.0", Platform: "linux/amd64"},
 		Logger: logger, Now: func() time.Time { return now }, Version: "1.2.3", TestWait: 5 * time.Second, TestPoll: 5 * time.Millisecond,
 	})
 	if err != nil {

@@ -34,6 +34,7 @@ const (
 	StatusRead      Permission = "status.read"
 	ProviderReload  Permission = "provider.reload"
 	SettingsRead    Permission = "settings.read"
+	SettingsWrite   Permission = "settings.write"
 	AuditRead       Permission = "audit.read"
 	TokensRead      Permission = "tokens.read"
 	TokensWrite     Permission = "tokens.write"
@@ -67,7 +68,7 @@ func added(r Role) []Permission {
 	case Operator:
 		return []Permission{ConnectorsTest, SchedulesWrite, RunsStart, RunsCancel, SecretsWrite, ProviderReload, SettingsRead}
 	case Admin:
-		return []Permission{ConnectorsWrite, SecretsDelete, SecretsPurge, TokensRead, TokensWrite, SessionsWrite}
+		return []Permission{ConnectorsWrite, SettingsWrite, SecretsDelete, SecretsPurge, TokensRead, TokensWrite, SessionsWrite}
 	}
 	return nil
 }

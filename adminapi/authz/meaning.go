@@ -27,6 +27,7 @@ func Meaning(p Permission) string {
 		StatusRead:      "See how the processes and the secret provider are.",
 		ProviderReload:  "Reload the secret provider, and release one that is quarantined.",
 		SettingsRead:    "See the settings in force, credentials masked.",
+		SettingsWrite:   "Try configurations of secret providers, and forget processes that are gone.",
 		AuditRead:       "Search, verify and export the audit log.",
 		TokensRead:      "See which API tokens there are; never a token.",
 		TokensWrite:     "Make API tokens that may do no more than oneself, and delete any.",

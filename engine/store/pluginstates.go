@@ -31,6 +31,7 @@ type PluginState struct {
 type PluginDocument struct {
 	Since    time.Time          `json:"since"`
 	Version  string             `json:"version,omitempty"`
+	Commit   string             `json:"commit,omitempty"`
 	Path     string             `json:"path,omitempty"`
 	SHA256   string             `json:"sha256,omitempty"`
 	PID      int                `json:"pid,omitempty"`

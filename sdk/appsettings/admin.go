@@ -19,6 +19,7 @@ func (r *reader) adminAPI(s *section) AdminAPI {
 	const name = "Listen"
 	n := s.text(name, false)
 	if n == nil {
+		inForce(r, s.at(name), a.Listen)
 		return a
 	}
 	host, port, err := net.SplitHostPort(n.text)

@@ -71,7 +71,7 @@ func (r *reader) jwt(s *section) JWT {
 		NameClaim: s.plain("NameClaim", "preferred_username"),
 	}
 	if j.Scopes == nil {
-		j.Scopes = []string{"openid", "profile"}
+		j.Scopes = inForce(r, s.at("Scopes"), []string{"openid", "profile"})
 	}
 	if j.Enabled {
 		s.required("Authority", "the address of the OpenID Connect provider, such as https://login.microsoftonline.com/<tenant id>/v2.0")

@@ -99,7 +99,7 @@ func Load(o Options) (*Settings, diag.List) {
 
 	r.settings(root, s)
 	if s.Product.DataFolder == "" {
-		s.Product.DataFolder = o.dataFolder(env.get)
+		s.Product.DataFolder = inForce(r, "IdentityMesh:DataFolder", o.dataFolder(env.get))
 		if s.Product.DataFolder == "" {
 			r.diags.Errorf("IdentityMesh:DataFolder", "set it: the environment has no HOME to derive the default from")
 		}

@@ -85,7 +85,7 @@ func (s *section) instanceName() string {
 	n := s.text(name, false)
 	switch {
 	case n == nil:
-		return fallback
+		return inForce(s.reader, s.at(name), fallback)
 	case strings.ContainsAny(n.text, `/\`), strings.TrimSpace(n.text) != n.text,
 		utf8.RuneCountInString(n.text) > maxInstanceName:
 		s.fail(n, s.at(name), "expected at most %d characters without '/', '\\' and blanks around them, found %s",

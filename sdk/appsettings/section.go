@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,12 +46,36 @@ func where(n *node) string {
 }
 
 func (r *reader) note(path string, n *node, sensitive bool) {
-	origin := originDefault
+	k := Key{Path: path, Origin: originDefault, Sensitive: sensitive}
 	if n != nil {
-		origin = n.origin
+		k.Origin, k.Line = n.origin, n.line
 	}
-	r.keys = append(r.keys, Key{Path: path, Origin: origin, Sensitive: sensitive})
+	if n != nil && !sensitive && !n.isContainer() {
+		k.Text = withoutUser(n.text)
+	}
+	r.keys = append(r.keys, k)
 }
+
+// inForce notes the value that a key has after all, where that is not what was
+// written: a default, or another form of it. It returns the value.
+func inForce[T any](r *reader, path string, value T) T {
+	i := slices.IndexFunc(r.keys, func(k Key) bool { return k.Path == path })
+	if i < 0 || r.keys[i].Sensitive {
+		return value
+	}
+	text := fmt.Sprint(value)
+	if list, ok := any(value).([]string); ok {
+		text = strings.Join(list, ", ")
+	}
+	r.keys[i].Text = withoutUser(text)
+	return value
+}
+
+var userInfo = regexp.MustCompile(`://[^/@\s]*@`)
+
+// withoutUser takes user and password out of the addresses in a text that is not
+// meant to have any.
+func withoutUser(text string) string { return userInfo.ReplaceAllString(text, "://") }
 
 func (s *section) at(name string) string { return diag.Join(s.path, name) }
 
@@ -119,7 +145,7 @@ func (s *section) plain(name, fallback string) string {
 	if n := s.text(name, false); n != nil {
 		return n.text
 	}
-	return fallback
+	return inForce(s.reader, s.at(name), fallback)
 }
 
 func (s *section) secret(name string) secret.Value {
@@ -136,20 +162,20 @@ func (s *section) folderOrFile(name string) string {
 	case n == nil:
 		return ""
 	case filepath.IsAbs(n.text):
-		return filepath.Clean(n.text)
+		return inForce(s.reader, s.at(name), filepath.Clean(n.text))
 	}
-	return filepath.Join(s.folder, n.text)
+	return inForce(s.reader, s.at(name), filepath.Join(s.folder, n.text))
 }
 
 // choice returns one of allowed, which are lower case.
 func (s *section) choice(name, fallback string, allowed ...string) string {
 	n := s.text(name, false)
 	if n == nil {
-		return fallback
+		return inForce(s.reader, s.at(name), fallback)
 	}
 	for _, a := range allowed {
 		if strings.EqualFold(a, n.text) {
-			return a
+			return inForce(s.reader, s.at(name), a)
 		}
 	}
 	s.fail(n, s.at(name), "expected %s, found %s", strings.Join(allowed, ", "), quote(n))
@@ -172,7 +198,7 @@ func (s *section) boolean(name string, fallback bool) bool {
 	n := s.scalar(name, "true or false")
 	switch {
 	case n == nil:
-		return fallback
+		return inForce(s.reader, s.at(name), fallback)
 	case strings.EqualFold(n.text, "true"):
 		return true
 	case strings.EqualFold(n.text, "false"):
@@ -186,7 +212,7 @@ func (s *section) integer(name string, fallback, lowest, highest int) int {
 	expected := fmt.Sprintf("a whole number from %d to %d", lowest, highest)
 	n := s.scalar(name, expected)
 	if n == nil {
-		return fallback
+		return inForce(s.reader, s.at(name), fallback)
 	}
 	i, err := strconv.Atoi(n.text)
 	if err != nil || i < lowest || i > highest {
@@ -200,14 +226,14 @@ func (s *section) duration(name string, fallback, shortest, longest time.Duratio
 	expected := fmt.Sprintf("a duration from %v to %v, such as \"30s\" or \"00:00:30\"", shortest, longest)
 	n := s.scalar(name, expected)
 	if n == nil {
-		return fallback
+		return inForce(s.reader, s.at(name), fallback)
 	}
 	d, ok := words.Duration(n.text)
 	if !ok || n.kind != kindText || d < shortest || d > longest {
 		s.fail(n, s.at(name), "expected %s, found %s", expected, quote(n))
 		return fallback
 	}
-	return d
+	return inForce(s.reader, s.at(name), d)
 }
 
 // list returns the texts of a list; check says what is wrong with one.
@@ -233,7 +259,7 @@ func (s *section) list(name string, check func(string) error) []string {
 			texts = append(texts, m.text)
 		}
 	}
-	return texts
+	return inForce(s.reader, s.at(name), texts)
 }
 
 // raw returns the section of that name as JSON, {} when it is not set. What is

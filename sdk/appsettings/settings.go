@@ -140,9 +140,17 @@ type Key struct {
 	// Origin is "appsettings.json" or the name of the other file, "environment
 	// variable " and its name, or "default".
 	Origin string
+	// Line of the file, counted from 1; 0 when it is no line of a file.
+	Line int
 	// Sensitive keys may hold a credential: never show their value.
 	Sensitive bool
+	// Text is the value in force as a person would write it, lists with ", " between
+	// the items. It is empty for Sensitive keys, whether they are set or not.
+	Text string
 }
+
+// IsDefault reports whether nobody set the key.
+func (k Key) IsDefault() bool { return k.Origin == originDefault }
 
 // originDefault is the origin of a key that nobody set.
 const originDefault = "default"
@@ -160,6 +168,22 @@ func (s *Settings) Origin(path string) string {
 		return originDefault
 	}
 	return s.keys[i].Origin
+}
+
+// WithSecrets returns s with the section Secrets of other, for a program that took
+// on only that section of a configuration that was read again.
+func (s *Settings) WithSecrets(other *Settings) *Settings {
+	const prefix = "secrets:"
+	own := func(k Key) bool { return !strings.HasPrefix(fold(k.Path), prefix) }
+	merged := *s
+	merged.Secrets, merged.keys = other.Secrets, slices.DeleteFunc(slices.Clone(s.keys), func(k Key) bool { return !own(k) })
+	for _, k := range other.keys {
+		if !own(k) {
+			merged.keys = append(merged.keys, k)
+		}
+	}
+	slices.SortFunc(merged.keys, func(a, b Key) int { return strings.Compare(fold(a.Path), fold(b.Path)) })
+	return &merged
 }
 
 // LogValue returns what a start-up log line should say about the configuration.

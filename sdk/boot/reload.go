@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
@@ -32,11 +33,24 @@ type Reloader struct {
 	provider Reloadable
 	turn     chan struct{}  // holds a token while a reload is under way
 	choice   catalog.Choice // that was put into force last
+	settings atomic.Pointer[appsettings.Settings]
 }
 
 // Reloader returns what reloads provider, which was opened from [Program.Host].
 func (p *Program) Reloader(provider Reloadable) *Reloader {
-	return &Reloader{program: p, provider: provider, turn: make(chan struct{}, 1), choice: p.Choice}
+	r := &Reloader{program: p, provider: provider, turn: make(chan struct{}, 1), choice: p.Choice}
+	r.settings.Store(p.Settings)
+	return r
+}
+
+// Settings returns the configuration in force: that of the start, but for the
+// section Secrets, which is that of the last reload that succeeded.
+func (r *Reloader) Settings() *appsettings.Settings { return r.settings.Load() }
+
+// Plugins returns every provider that the configuration in force could choose; see
+// [catalog.All].
+func (r *Reloader) Plugins() []catalog.Choice {
+	return catalog.All(r.Settings(), catalog.Options{Executable: r.program.config.executable, Environ: r.program.config.Environ})
 }
 
 // Reload reads the section Secrets, and the lock file, again and replaces the
@@ -53,7 +67,7 @@ func (r *Reloader) Reload(ctx context.Context, trigger string) error {
 		return fmt.Errorf("wait for another reload of the secret provider: %w", ctx.Err())
 	}
 	logger := r.program.Logger.With("trigger", trigger)
-	choice, err := r.reread(ctx, logger)
+	choice, settings, err := r.reread(ctx, logger)
 	if err != nil {
 		return err
 	}
@@ -62,12 +76,13 @@ func (r *Reloader) Reload(ctx context.Context, trigger string) error {
 		return err
 	}
 	r.choice = choice
+	r.settings.Store(r.program.Settings.WithSecrets(settings))
 	logger.InfoContext(ctx, "the secret provider was reloaded", "provider", choice.Provider)
 	return nil
 }
 
 // reread loads the configuration and says what is new in it.
-func (r *Reloader) reread(ctx context.Context, logger *slog.Logger) (catalog.Choice, error) {
+func (r *Reloader) reread(ctx context.Context, logger *slog.Logger) (catalog.Choice, *appsettings.Settings, error) {
 	running := r.program.Settings
 	settings, choice, problems := load(r.program.config, running)
 	if choice.Fallback && !r.choice.Fallback {
@@ -84,7 +99,7 @@ func (r *Reloader) reread(ctx context.Context, logger *slog.Logger) (catalog.Cho
 			logger.ErrorContext(ctx, "the secret provider was not reloaded, because the configuration cannot be used",
 				telemetry.KeyPath, d.Path, "summary", d.Summary)
 		}
-		return catalog.Choice{}, err
+		return catalog.Choice{}, nil, err
 	}
 	for _, w := range problems.Warnings() {
 		logger.WarnContext(ctx, "configuration warning", telemetry.KeyPath, w.Path, "summary", w.Summary)
@@ -94,7 +109,7 @@ func (r *Reloader) reread(ctx context.Context, logger *slog.Logger) (catalog.Cho
 	}
 	logger.InfoContext(ctx, "reloading the secret provider", "provider", choice.Provider, "why", choice.Why,
 		"changed", catalog.Changes(r.choice, choice))
-	return choice, nil
+	return choice, settings, nil
 }
 
 // load reads the configuration. The provider is chosen as running, if that is not

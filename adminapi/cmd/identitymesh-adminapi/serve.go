@@ -17,9 +17,11 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/authn"
 	"github.com/identitymesh/identitymesh/adminapi/front"
 	"github.com/identitymesh/identitymesh/adminapi/presence"
+	"github.com/identitymesh/identitymesh/adminapi/system"
 	"github.com/identitymesh/identitymesh/adminapi/web"
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
+	"github.com/identitymesh/identitymesh/engine/pluginstate"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/service"
 	"github.com/identitymesh/identitymesh/engine/store"
@@ -89,7 +91,9 @@ func serve(ctx context.Context, session service.Session) error {
 	}
 	defer listener.Close()
 
-	secrets, err := host.OpenAdministrator(program.Host())
+	plugin, changed := program.Host(), make(chan struct{}, 1)
+	plugin.OnState = pluginstate.Signal(changed)
+	secrets, err := host.OpenAdministrator(plugin)
 	if err != nil {
 		return fmt.Errorf("start the secret provider: %w", err)
 	}
@@ -98,10 +102,12 @@ func serve(ctx context.Context, session service.Session) error {
 	machine, _ := os.Hostname()
 	self := store.Instance{
 		Role: store.RoleAdminAPI, Name: settings.Product.InstanceName, Machine: machine, Version: program.Build.Version,
+		Commit: program.Build.Commit, CommitDate: program.Build.Date, Platform: program.Build.Platform,
 		Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
 	}
+	reloader := program.Reloader(secrets)
 	reloads := schedule.NewReloads(schedule.ReloadConfig{
-		Store: db, Self: self, Reload: program.Reloader(secrets).Reload, Logger: logger,
+		Store: db, Self: self, Reload: reloader.Reload, Logger: logger,
 		Poll: settings.Engine.PollInterval,
 	})
 
@@ -117,6 +123,7 @@ func serve(ctx context.Context, session service.Session) error {
 	operations, err := api.New(mux, api.Config{
 		Tokens: tokens, Sessions: sessions, SignIns: authn.NewLockout(time.Now),
 		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
+		Plugins: shelf{reloader, plugin}, Settings: reloader.Settings, Self: self, Build: program.Build, System: system.Name(), UI: web.Built() != nil,
 		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
 	})
 	if err != nil {
@@ -143,6 +150,11 @@ func serve(ctx context.Context, session service.Session) error {
 	hungUp := boot.OnHangup(living, func(ctx context.Context) { _ = reloads.Now(ctx, "SIGHUP") }) // it is logged
 	var obeying sync.WaitGroup
 	obeying.Go(func() { reloads.Obey(living) })
+	obeying.Go(func() {
+		pluginstate.Keep(living, pluginstate.Config{
+			Store: db, Self: self, Provider: secrets, Changed: changed, Heartbeat: settings.Engine.HeartbeatInterval, Logger: logger,
+		})
+	})
 	defer left()
 	defer obeying.Wait()
 	defer hungUp()

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
+	"github.com/identitymesh/identitymesh/engine/pluginstate"
 	"github.com/identitymesh/identitymesh/engine/run"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/service"
@@ -67,7 +68,9 @@ func serve(ctx context.Context, session service.Session) error {
 	}
 	defer unlock()
 
-	provider, err := host.OpenResolver(program.Host())
+	plugin, changed := program.Host(), make(chan struct{}, 1)
+	plugin.OnState = pluginstate.Signal(changed)
+	provider, err := host.OpenResolver(plugin)
 	if err != nil {
 		return fmt.Errorf("start the secret provider: %w", err)
 	}
@@ -80,6 +83,7 @@ func serve(ctx context.Context, session service.Session) error {
 	machine, _ := os.Hostname()
 	self := store.Instance{
 		Role: store.RoleEngine, Name: settings.Product.InstanceName, Machine: machine, Version: program.Build.Version,
+		Commit: program.Build.Commit, CommitDate: program.Build.Date, Platform: program.Build.Platform,
 		Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
 	}
 	loop := schedule.New(schedule.Config{
@@ -101,6 +105,11 @@ func serve(ctx context.Context, session service.Session) error {
 	var running sync.WaitGroup
 	running.Go(func() {
 		schedule.Identify(beside, schedule.IdentifyConfig{Store: db, Self: self, Provider: provider, Logger: logger, Again: reloads.Again()})
+	})
+	running.Go(func() {
+		pluginstate.Keep(beside, pluginstate.Config{
+			Store: db, Self: self, Provider: provider, Changed: changed, Heartbeat: settings.Engine.HeartbeatInterval, Logger: logger,
+		})
 	})
 	running.Go(func() { reloads.Obey(beside) })
 	running.Go(boot.OnHangup(beside, func(ctx context.Context) { _ = reloads.Now(ctx, "SIGHUP") })) // it is logged

@@ -56,7 +56,7 @@ type Status struct {
 	Restarts int
 	// Problem that the state comes from, empty when there is none.
 	Problem string
-	// LastLines that the process wrote before it ended.
+	// LastLines that the process wrote, up to now or before it ended, oldest first.
 	LastLines []string
 	// NextTry is set in Backoff.
 	NextTry time.Time

@@ -107,7 +107,11 @@ func New(c Config) *Supervisor {
 func (s *Supervisor) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.status
+	status := s.status
+	if s.current != nil {
+		status.LastLines = s.current.LastLines()
+	}
+	return status
 }
 
 // Stop drains and stops the plugin and returns when it is gone.

@@ -28,7 +28,7 @@ func TestPluginThatDiesIsStartedAgain(t *testing.T) {
 			t.Fatalf("process %d serves, the first is cleaned up: %v", pid, first.gone())
 		}
 		st := w.is(supervise.Ready)
-		if st.Restarts != 1 || st.PID != 2 || st.Problem != "" || st.LastLines != nil {
+		if st.Restarts != 1 || st.PID != 2 || st.Problem != "" {
 			t.Errorf("status %+v", st)
 		}
 		if got, want := w.went(), begun+" Crashed Backoff "+begun; got != want {

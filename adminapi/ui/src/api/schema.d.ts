@@ -4,6 +4,43 @@
  */
 
 export interface paths {
+    "/api/about": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the version of every part */
+        get: operations["get-about"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/attention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what needs attention, each with what mends it
+         * @description Connectors that fail for the same reason are one item, as when one secret is the reason for all of them.
+         */
+        get: operations["list-attention"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -201,6 +238,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/instances": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the processes of the product
+         * @description Also those that ended without saying so, until they are forgotten. There are few, so all are in one answer.
+         */
+        get: operations["list-instances"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/instances/{role}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Forget an instance that is offline
+         * @description One that lives is not forgotten: 409. One that comes back is listed again.
+         */
+        delete: operations["forget-instance"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/instances/{role}/{name}/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask one instance to reload its secret provider
+         * @description It reads the section Secrets and the lock file again and starts the plugin anew, which also releases one that is quarantined. It does so within moments; how it went is in reload of the instance.
+         */
+        post: operations["reload-instance"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/migrations": {
         parameters: {
             query?: never;
@@ -269,6 +366,63 @@ export interface paths {
         get: operations["get-object"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the secret providers that the configuration knows, and how their plugins are everywhere */
+        get: operations["list-plugins"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plugins/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read all about one secret provider
+         * @description A plugin that is not in force is started for a moment, without configuration, to ask it who it is.
+         */
+        get: operations["get-plugin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/plugins/{name}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask a secret provider's plugin about a configuration
+         * @description Starts the plugin once, beside the one in force, hands it the configuration and stops it again. Nothing is put into force and the configuration is kept nowhere. One is tried at a time.
+         */
+        post: operations["validate-plugin-config"];
         delete?: never;
         options?: never;
         head?: never;
@@ -515,6 +669,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the settings in force and where they come from
+         * @description Those of the Admin API's own process. The section Secrets is that of the last reload; everything else takes effect when the program starts.
+         */
+        get: operations["get-settings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sign-in": {
         parameters: {
             query?: never;
@@ -527,6 +701,43 @@ export interface paths {
          * @description For the sign-in page, and for everybody.
          */
         get: operations["get-sign-in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statistics/durations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List how long the latest imports of a connector took, the newest first */
+        get: operations["list-run-durations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/statistics/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read how many imports ended how, and how long they took
+         * @description Tests of connectors are left out.
+         */
+        get: operations["get-run-statistics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -597,6 +808,75 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        About: {
+            items: components["schemas"]["Part"][];
+            /**
+             * @description Path of the list of the licences of what the Admin UI is made of; absent without a built UI.
+             * @example /licenses.md
+             */
+            licenses?: string;
+        };
+        Action: {
+            /**
+             * @description link: go to a page of the Admin UI; call: an operation of this API mends it.
+             * @enum {string}
+             */
+            kind: "link" | "call";
+            /** @example Reload the secret provider */
+            label: string;
+            /**
+             * @description Of a call: the operationId.
+             * @example reload-provider
+             */
+            operation?: string;
+            /** @description Of a call: the parameters of its path and query. */
+            parameters?: {
+                [key: string]: string;
+            };
+            /**
+             * @description What it needs; offer it only to those who have that.
+             * @example provider.reload
+             */
+            permission: string;
+            /**
+             * @description Of a link: the path.
+             * @example /connectors/0198c5d8
+             */
+            to?: string;
+        };
+        Attention: {
+            /** @description What mends it. */
+            action?: components["schemas"]["Action"];
+            /**
+             * @description What kind of thing it is; stable.
+             * @example connectors-failing
+             */
+            code: string;
+            /**
+             * Format: int64
+             * @description How many things are concerned.
+             */
+            count: number;
+            /** @description Why, in the words of the underlying system where there are some. */
+            detail?: string;
+            /**
+             * @description error: something does not work; warning: it may soon not; info: it may be meant so.
+             * @enum {string}
+             */
+            severity: "error" | "warning" | "info";
+            /** Format: date-time */
+            since?: string;
+            /** @description The first of them. */
+            subjects: components["schemas"]["Subject"][];
+            /** @description What is the matter, in a sentence. */
+            summary: string;
+        };
+        AttentionListBody: {
+            /** Format: date-time */
+            checked: string;
+            /** @description The most severe first. Empty: all is well. */
+            items: components["schemas"]["Attention"][];
+        };
         AuditPageBody: {
             items: components["schemas"]["AuditRecord"][];
             /** @description The cursor of the next page; absent on the last one. */
@@ -868,6 +1148,26 @@ export interface components {
             /** @description What to send in the header Authorization: Bearer. It is shown this once. */
             token: string;
         };
+        Diagnostic: {
+            detail?: string;
+            /** @description The key within the configuration. */
+            path?: string;
+            /** @enum {string} */
+            severity: "error" | "warning";
+            summary: string;
+        };
+        Difference: {
+            here: string;
+            name: string;
+            /** @enum {string} */
+            role: "engine" | "adminapi";
+            there: string;
+            /**
+             * @description The secret provider, the secret store that it uses, or the version of the program.
+             * @enum {string}
+             */
+            what: "provider" | "target" | "version";
+        };
         Ended: {
             /** Format: int64 */
             ended: number;
@@ -905,12 +1205,18 @@ export interface components {
         };
         Instance: {
             alive: boolean;
+            /** @description What it was built from. */
+            commit?: string;
+            /** @description When that was made, in RFC 3339. */
+            commitDate?: string;
             /** Format: double */
             heartbeatAgeSeconds: number;
             /** Format: date-time */
             lastHeartbeat: string;
             machine: string;
             name: string;
+            /** @example linux/amd64 */
+            platform?: string;
             provider: string;
             /** @description The store, as the plugin names it. */
             providerTarget?: string;
@@ -922,6 +1228,40 @@ export interface components {
             started: string;
             version: string;
         };
+        InstanceDetail: {
+            alive: boolean;
+            /** @description What it was built from. */
+            commit?: string;
+            /** @description When that was made, in RFC 3339. */
+            commitDate?: string;
+            /** Format: double */
+            heartbeatAgeSeconds: number;
+            /** Format: date-time */
+            lastHeartbeat: string;
+            machine: string;
+            name: string;
+            /** @example linux/amd64 */
+            platform?: string;
+            /** @description How its secret provider's plugin is; absent until it said so. History and lines are left out. */
+            plugin?: components["schemas"]["PluginState"];
+            provider: string;
+            /** @description The store, as the plugin names it. */
+            providerTarget?: string;
+            providerVersion?: string;
+            reload: components["schemas"]["Reload"];
+            /** @enum {string} */
+            role: "engine" | "adminapi";
+            /** @description What it runs now. */
+            runs: components["schemas"]["Run"][];
+            /** Format: date-time */
+            started: string;
+            version: string;
+        };
+        InstanceListBody: {
+            items: components["schemas"]["InstanceDetail"][];
+            /** Format: int64 */
+            total: number;
+        };
         Item: {
             /** @description The next step. */
             detail?: string;
@@ -932,6 +1272,26 @@ export interface components {
              * @example config:url
              */
             path: string;
+        };
+        KnownPlugin: {
+            /** @description The Admin API uses it. */
+            inForce: boolean;
+            /** @example AzureKeyVault */
+            name: string;
+            /** @description The plugin's file on the host of the Admin API. */
+            path: string;
+            /** @description Where that hash stands. */
+            pin?: string;
+            /** @description Why it cannot be started at all, such as a missing hash. */
+            problem?: string;
+            /** @description The hash that the file must have. */
+            sha256?: string;
+            /** @description It comes with the product. */
+            shipped: boolean;
+            /** @description How it is on each instance that uses it. The list of plugins leaves history and lines out. */
+            states: components["schemas"]["PluginState"][];
+            /** @description The version that it must report; absent for any. */
+            version?: string;
         };
         LastRun: {
             counts: components["schemas"]["Counts"];
@@ -963,6 +1323,9 @@ export interface components {
             /** Format: date-time */
             expires: string;
             holder: string;
+        };
+        "List-run-durationsResponse": {
+            items: components["schemas"]["RunDuration"][];
         };
         "List-sessionsResponse": {
             items: components["schemas"]["SessionItem"][];
@@ -1119,10 +1482,49 @@ export interface components {
             /** @example blocked */
             state: string;
         };
+        ObjectCounts: {
+            /** Format: int64 */
+            absent: number;
+            /** Format: int64 */
+            added: number;
+            /**
+             * Format: int64
+             * @description Read and not understood.
+             */
+            failed: number;
+            /** Format: int64 */
+            updated: number;
+        };
         ObjectPageBody: {
             items: components["schemas"]["ImportedObject"][];
             /** @description The cursor of the next page; absent on the last one. A search that takes long returns what it found so far, perhaps nothing, and goes on with it. */
             next?: string;
+        };
+        Part: {
+            /** @description It is there now; an engine or a plugin that is not was there once. */
+            alive: boolean;
+            /** @description What it was built from. */
+            commit?: string;
+            /** @description When that was made, in RFC 3339. */
+            commitDate?: string;
+            /** @description The instance that it belongs to. */
+            instance?: string;
+            /** @description The host that it runs on. */
+            machine?: string;
+            /** @description Which one, such as the name of an engine. */
+            name: string;
+            /**
+             * @description What it is. There is one schema for each component that has tables.
+             * @enum {string}
+             */
+            part: "adminapi" | "ui" | "engine" | "plugin" | "database" | "schema" | "go" | "system";
+            /**
+             * @description What it was built for.
+             * @example linux/amd64
+             */
+            platform?: string;
+            /** @description Absent when it is not known. */
+            version?: string;
         };
         Permission: {
             meaning: string;
@@ -1159,6 +1561,118 @@ export interface components {
             /** @description Why it is in force. */
             why: string;
         };
+        PluginAbout: {
+            capabilities: string[];
+            commit?: string;
+            /**
+             * @description The version of the contract that it speaks.
+             * @example 1.0
+             */
+            contract: string;
+            limits: components["schemas"]["PluginAboutLimitsStruct"];
+            name: string;
+            /** @description A JSON Schema of draft 2020-12 for its configuration; absent when it does not say. */
+            schema?: {
+                [key: string]: unknown;
+            };
+            version: string;
+        };
+        PluginAboutLimitsStruct: {
+            /**
+             * Format: double
+             * @description Absent when it does not say.
+             */
+            callsPerSecond?: number;
+            /**
+             * Format: int64
+             * @description Of what can be stored under one ref.
+             */
+            largestBytes: number;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            longestRef: number;
+        };
+        PluginConfigInput: {
+            /** @description The plugin's own configuration, as it would stand in the settings. It may hold credentials: it is wiped and kept nowhere. */
+            config: {
+                [key: string]: unknown;
+            };
+        };
+        PluginDetail: {
+            /** @description What the plugin says of itself; absent when it could not be asked. */
+            about?: components["schemas"]["PluginAbout"];
+            /** @description Why it could not be asked. */
+            aboutProblem?: string;
+            /** @description The Admin API uses it. */
+            inForce: boolean;
+            /** @example AzureKeyVault */
+            name: string;
+            /** @description The plugin's file on the host of the Admin API. */
+            path: string;
+            /** @description Where that hash stands. */
+            pin?: string;
+            /** @description Why it cannot be started at all, such as a missing hash. */
+            problem?: string;
+            /** @description The hash that the file must have. */
+            sha256?: string;
+            /** @description It comes with the product. */
+            shipped: boolean;
+            /** @description How it is on each instance that uses it. The list of plugins leaves history and lines out. */
+            states: components["schemas"]["PluginState"][];
+            /** @description The version that it must report; absent for any. */
+            version?: string;
+        };
+        PluginListBody: {
+            items: components["schemas"]["KnownPlugin"][];
+            /** Format: int64 */
+            total: number;
+        };
+        PluginState: {
+            /** @description The instance lives; else this is how it was. */
+            alive: boolean;
+            commit?: string;
+            /** @description The last changes of its state, oldest first. */
+            history?: components["schemas"]["Transition"][] | null;
+            /** @description The instance's name. */
+            instance: string;
+            /** @description The last lines that the plugin wrote, oldest first: level, message and error. The log of the instance has them whole. */
+            lines?: string[] | null;
+            /** Format: date-time */
+            nextTry?: string;
+            path?: string;
+            /** Format: int64 */
+            pid?: number;
+            problem?: string;
+            /** @example AzureKeyVault */
+            provider: string;
+            /**
+             * Format: date-time
+             * @description When the instance last said so; it does when something changes.
+             */
+            recorded: string;
+            /**
+             * Format: int64
+             * @description Starts after a failure, since the instance started.
+             */
+            restarts: number;
+            /** @enum {string} */
+            role: "engine" | "adminapi";
+            sha256?: string;
+            /** Format: date-time */
+            since?: string;
+            /** @description Declared, Verifying, Starting, Ready, Degraded, Crashed, Backoff, Quarantined, Draining or Stopped. Ready and Degraded take calls; Quarantined needs a reload. */
+            state: string;
+            version?: string;
+            /** @description What the plugin said about its configuration. */
+            warnings: string[];
+        };
+        PluginVerdict: {
+            /** @description The plugin takes it; it may have warned. */
+            ok: boolean;
+            problems: components["schemas"]["Diagnostic"][];
+        };
         Problem: {
             /** @description The secret store's own id of the failed request. */
             backendRequestId?: string;
@@ -1194,6 +1708,16 @@ export interface components {
              * @example urn:identitymesh:problem:connector-name-taken
              */
             type: string;
+        };
+        Quantiles: {
+            /** Format: double */
+            max: number;
+            /** Format: double */
+            p50: number;
+            /** Format: double */
+            p90: number;
+            /** Format: double */
+            p99: number;
         };
         Reload: {
             /**
@@ -1286,6 +1810,30 @@ export interface components {
             watermarkAfter?: string;
             watermarkBefore?: string;
         };
+        RunBucket: {
+            /** @description Of those that succeeded or failed, from start to end; absent when there are none. */
+            durationSeconds?: components["schemas"]["Quantiles"];
+            /** Format: date-time */
+            from: string;
+            /** @description What they did together. */
+            objects: components["schemas"]["ObjectCounts"];
+            /** @description How many ended, by how. */
+            runs: components["schemas"]["RunNumbers"];
+        };
+        RunDuration: {
+            counts: components["schemas"]["Counts"];
+            /** @enum {string} */
+            kind: "full" | "delta";
+            runId: string;
+            /**
+             * Format: double
+             * @description From the start to the end, or to now.
+             */
+            seconds: number;
+            /** Format: date-time */
+            started?: string;
+            status: string;
+        };
         RunInput: {
             connectorId: string;
             /**
@@ -1294,10 +1842,38 @@ export interface components {
              */
             kind: "full" | "delta";
         };
+        RunNumbers: {
+            /** Format: int64 */
+            cancelled: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            interrupted: number;
+            /** Format: int64 */
+            succeeded: number;
+        };
         RunPageBody: {
             items: components["schemas"]["Run"][];
             /** @description The cursor of the next page; absent on the last one. */
             next?: string;
+        };
+        RunStatistics: {
+            /** @enum {string} */
+            bucket: "hour" | "day";
+            /**
+             * Format: date-time
+             * @description Where the first bucket begins.
+             */
+            from: string;
+            /** @description One for each hour or day in UTC, the oldest first, also where nothing ended. */
+            items: components["schemas"]["RunBucket"][];
+            /**
+             * Format: date-time
+             * @description Where the last bucket ends.
+             */
+            to: string;
+            /** @description All of them together. */
+            total: components["schemas"]["RunBucket"];
         };
         Schedule: {
             connectorId: string;
@@ -1467,6 +2043,42 @@ export interface components {
             /** @enum {string} */
             way: "token" | "oidc" | "negotiate";
         };
+        Setting: {
+            /** @description Nobody set it. */
+            default: boolean;
+            /** @example Engine:PollInterval */
+            key: string;
+            /**
+             * Format: int64
+             * @description Of the settings file, from 1.
+             */
+            line?: number;
+            /** @description It may hold a credential and is never shown. */
+            masked: boolean;
+            /**
+             * @description Where it was set: a settings file, an environment variable, or default.
+             * @example appsettings.json
+             */
+            source: string;
+            /**
+             * @description What is in force, as a person would write it; lists with a comma between the items. Absent when there is nothing, and always when it is masked.
+             * @example 1s
+             */
+            text?: string;
+        };
+        Settings: {
+            /** @description Where living processes are known to be configured otherwise than this one. */
+            differences: components["schemas"]["Difference"][];
+            /**
+             * @description The name that chose the second settings file.
+             * @example Production
+             */
+            environment: string;
+            /** @description The settings files that were read, the weakest first. */
+            files: string[];
+            /** @description Every key in force, by its path. */
+            items: components["schemas"]["Setting"][];
+        };
         SignIn: {
             /** @description The ways that are configured, in the order in which to offer them. */
             ways: components["schemas"]["SignInWay"][];
@@ -1501,6 +2113,13 @@ export interface components {
             provider: components["schemas"]["Plugin"];
             /** @description Of this Admin API. */
             version: string;
+        };
+        Subject: {
+            /** @description The id of a connector, role/name of an instance, the name of a plugin, a ref, or a key. */
+            id: string;
+            /** @enum {string} */
+            kind: "connector" | "instance" | "plugin" | "secret" | "setting";
+            name: string;
         };
         Token: {
             /** Format: date-time */
@@ -1588,6 +2207,64 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "get-about": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["About"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-attention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttentionListBody"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-audit": {
         parameters: {
             query?: {
@@ -2184,6 +2861,106 @@ export interface operations {
             };
         };
     };
+    "list-instances": {
+        parameters: {
+            query?: {
+                /** @description Only instances of this kind. */
+                role?: "engine" | "adminapi";
+                /** @description Only those that live, or only those that do not. */
+                alive?: "true" | "false";
+                /** @description What to sort by, with - for the other way round; then by role and name. */
+                sort?: "name" | "-name" | "role" | "-role" | "lastHeartbeat" | "-lastHeartbeat" | "version" | "-version" | "machine" | "-machine";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceListBody"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "forget-instance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What the instance is. */
+                role: "engine" | "adminapi";
+                /** @description Its name, in whatever case. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "reload-instance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description What the instance is. */
+                role: "engine" | "adminapi";
+                /** @description Its name, in whatever case. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-migrations": {
         parameters: {
             query?: never;
@@ -2308,6 +3085,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportedObject"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginListBody"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-plugin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider's name, in whatever case. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginDetail"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "validate-plugin-config": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The provider's name, in whatever case. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PluginConfigInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PluginVerdict"];
                 };
             };
             /** @description What went wrong, as a problem. */
@@ -2934,6 +3808,35 @@ export interface operations {
             };
         };
     };
+    "get-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "get-sign-in": {
         parameters: {
             query?: never;
@@ -2950,6 +3853,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignIn"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-run-durations": {
+        parameters: {
+            query: {
+                connectorId: string;
+                /** @description How many of its latest runs to look at. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List-run-durationsResponse"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-run-statistics": {
+        parameters: {
+            query?: {
+                /** @description What to count by. */
+                bucket?: "hour" | "day";
+                /** @description The bucket that this lies in is the first; 24 hours or 30 days back when left out. */
+                from?: string;
+                /** @description The bucket before which to end, if this does not lie within it; now when left out. */
+                to?: string;
+                /** @description Only this connector's imports. */
+                connectorId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunStatistics"];
                 };
             };
             /** @description What went wrong, as a problem. */

@@ -6,7 +6,7 @@ export type Permission =
   | "connectors.read" | "connectors.write" | "connectors.test" | "schedules.write"
   | "runs.read" | "runs.start" | "runs.cancel" | "objects.read"
   | "secrets.read" | "secrets.write" | "secrets.delete" | "secrets.purge"
-  | "status.read" | "provider.reload" | "settings.read" | "audit.read"
+  | "status.read" | "provider.reload" | "settings.read" | "settings.write" | "audit.read"
   | "tokens.read" | "tokens.write" | "sessions.write" | "session";
 
 /**
