@@ -90,6 +90,23 @@ func (s *site) curl(t *testing.T, as *kdctest.Realm, path string, more ...string
 	return out
 }
 
+// mutual is a client of MIT's library that insists on the proof of who answers, which
+// curl does not look at.
+const mutual = `
+import base64, http.client, sys, gssapi
+name = gssapi.Name("HTTP@" + sys.argv[2], gssapi.NameType.hostbased_service)
+spnego = gssapi.OID.from_int_seq("1.3.6.1.5.5.2")
+context = gssapi.SecurityContext(name=name, usage="initiate", mech=spnego, flags=gssapi.RequirementFlag.mutual_authentication)
+connection = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=20)
+connection.request("GET", "/api/who", headers={"Authorization": "Negotiate " + base64.b64encode(context.step()).decode()})
+answer = connection.getresponse()
+text = answer.read().decode()
+assert answer.status == 200, text
+context.step(base64.b64decode(answer.getheader("WWW-Authenticate").split()[1]))
+assert context.complete and gssapi.RequirementFlag.mutual_authentication in context.actual_flags
+print("proven to", text)
+`
+
 func roles() authz.Mapping {
 	return authz.Mapping{authz.Operator: {"alice@IM.TEST"}, authz.Viewer: {"robot/job@IM.TEST"}, authz.Admin: {"ALICE@IM.TEST", "alice@OTHER.TEST"}}
 }
@@ -114,6 +131,9 @@ func TestCurlSignsInWithATicketOfARealKDC(t *testing.T) {
 	}
 	if out := s.curl(t, bob, "/api/who"); !strings.Contains(out, "401") || !strings.Contains(out, `\"bob@IM.TEST\" has no role here: the ticket names no groups`) {
 		t.Errorf("curl said %s", out)
+	}
+	if out, err := alice.Try(mutual, "/usr/bin/python3", "-", s.url[strings.LastIndex(s.url, ":")+1:], kdctest.Host); err != nil || !strings.Contains(out, "proven to user alice@IM.TEST") {
+		t.Errorf("a client that insists on knowing who answers: %v: %s", err, out)
 	}
 	// Without a ticket there is an offer, and no session.
 	if out := s.curl(t, realm, "/api/who"); !strings.Contains(out, "401") || !strings.Contains(out, "Www-Authenticate: Negotiate\r") {

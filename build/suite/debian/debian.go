@@ -46,6 +46,7 @@ func Needs() []Need {
 		{Package: "krb5-kdc", Any: []string{"krb5kdc", "/usr/sbin/krb5kdc"}, For: "the tests of the sign-in by Kerberos"},
 		{Package: "krb5-admin-server", Any: []string{"kadmin.local", "/usr/sbin/kadmin.local"}, For: "the tests of the sign-in by Kerberos"},
 		{Package: "krb5-user", Any: []string{"kinit"}, For: "the tests of the sign-in by Kerberos"},
+		{Package: "python3-gssapi", Any: []string{"/usr/lib/python3/dist-packages/gssapi"}, For: "the tests of the sign-in by Kerberos"},
 		{Package: "curl", Any: []string{"curl"}, For: "the tests of the sign-in by Kerberos"},
 		{Package: "ldb-tools", Any: []string{"ldbmodify"}, For: "the Active Directory dialect's tests"},
 		{Package: "postgresql", Any: []string{"/usr/lib/postgresql/*/bin/initdb"}, For: "the SQL connector's tests"},

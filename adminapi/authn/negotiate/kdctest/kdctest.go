@@ -47,14 +47,18 @@ const patience = time.Minute
 func tools(t testing.TB, packages string, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		if _, err := exec.LookPath(name); err == nil {
-			continue
+		if _, err := exec.LookPath(name); err != nil {
+			missing(t, name, packages)
 		}
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not installed (Debian: %s)", name, packages)
-		}
-		t.Skipf("NOT TESTED against a real domain controller: %s is not installed (Debian: %s)", name, packages)
 	}
+}
+
+func missing(t testing.TB, what, packages string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not installed (Debian: %s)", what, packages)
+	}
+	t.Skipf("NOT TESTED against a real domain controller: %s is not installed (Debian: %s)", what, packages)
 }
 
 // configure writes the client's side.

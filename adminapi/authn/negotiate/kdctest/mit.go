@@ -3,16 +3,20 @@ package kdctest
 import (
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
 
-const mitPackages = "krb5-kdc krb5-admin-server krb5-user curl"
+const mitPackages = "krb5-kdc krb5-admin-server krb5-user curl python3-gssapi"
 
 // MIT starts a KDC of MIT with those users, and with the service's keytab.
 func MIT(t testing.TB, users ...string) *Realm {
 	t.Helper()
-	tools(t, mitPackages, "krb5kdc", "kdb5_util", "kadmin.local", "kinit", "curl")
+	tools(t, mitPackages, "krb5kdc", "kdb5_util", "kadmin.local", "kinit", "curl", "/usr/bin/python3")
+	if err := exec.Command("/usr/bin/python3", "-c", "import gssapi").Run(); err != nil {
+		missing(t, "GSS-API for Python", mitPackages)
+	}
 	r := &Realm{Name: "IM.TEST", t: t, dir: t.TempDir()}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
