@@ -18,7 +18,7 @@ import (
 
 // owned are the top-level sections that we read. Of ConnectionStrings only one
 // key is ours.
-var owned = []string{"IdentityMesh", "ConnectionStrings", "Secrets", "AdminApi", "Engine", "Logging", "Authentication"}
+var owned = []string{"IdentityMesh", "ConnectionStrings", "Secrets", "AdminApi", "Engine", "Logging", "Authentication", "Audit"}
 
 func isOwned(name string) bool { return containsFold(owned, name) }
 
@@ -30,6 +30,7 @@ func (r *reader) settings(root *node, s *Settings) {
 	s.AdminAPI = r.adminAPI(top.sub("AdminApi"))
 	s.Engine = r.engine(top.sub("Engine"))
 	s.Logging = r.logging(top.sub("Logging"))
+	s.Audit = r.audit(top.sub("Audit"))
 	s.Authentication = r.authentication(top.sub("Authentication"))
 
 	for _, m := range root.members {
@@ -73,6 +74,8 @@ func (r *reader) product(top *section) Product {
 	const aCentury = 36_500
 	p.Retention.RunHistoryDays = retention.integer("RunHistoryDays", 0, 0, aCentury)
 	p.Retention.ConnectorLogDays = retention.integer("ConnectorLogDays", 0, 0, aCentury)
+	p.Retention.AuditDays = retention.integer("AuditDays", 0, 0, aCentury)
+	p.Retention.ObjectAuditDays = retention.integer("ObjectAuditDays", 400, 0, aCentury)
 	return p
 }
 

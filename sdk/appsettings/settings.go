@@ -23,6 +23,7 @@ type Settings struct {
 	AdminAPI AdminAPI
 	Engine   Engine
 	Logging  Logging
+	Audit    Audit
 	// Authentication says how operators sign in beside the product's own tokens.
 	Authentication Authentication
 
@@ -51,6 +52,9 @@ type Product struct {
 type Retention struct {
 	RunHistoryDays   int
 	ConnectorLogDays int
+	// AuditDays is for the record of what people did, ObjectAuditDays for that of what
+	// runs did to objects.
+	AuditDays, ObjectAuditDays int
 }
 
 // Secrets is the section Secrets.

@@ -20,7 +20,7 @@ func TestDefaultsWithoutAnyFile(t *testing.T) {
 	case s.Environment != "Production", len(s.Files) != 0:
 		t.Errorf("environment %q, files %q", s.Environment, s.Files)
 	case !s.Product.SqlConnectionString.IsZero(), s.Product.DataFolder != "/var/lib/identitymesh", s.Product.PluginFolder != "",
-		s.Product.InstanceName != "IdentityMeshEngine", s.Product.HostKeyWrappedBy != "", s.Product.Retention != appsettings.Retention{}:
+		s.Product.InstanceName != "IdentityMeshEngine", s.Product.HostKeyWrappedBy != "", s.Product.Retention != appsettings.Retention{ObjectAuditDays: 400}:
 		t.Errorf("product %+v", s.Product)
 	case s.Secrets.Provider != "", s.Secrets.Strict, string(s.Secrets.KeyVault.Reveal()) != "{}", len(s.Secrets.Plugins) != 0:
 		t.Errorf("secrets %+v", s.Secrets)
@@ -101,7 +101,7 @@ func TestEveryKeyIsRead(t *testing.T) {
 	}
 	p := s.Product
 	if p.DataFolder != filepath.Join(folder, "data") || p.PluginFolder != filepath.Join(filepath.Dir(folder), "plugins") || p.InstanceName != "Branch Office 2" || p.HostKeyWrappedBy != "tpm" ||
-		p.Retention != (appsettings.Retention{RunHistoryDays: 90, ConnectorLogDays: 30}) {
+		p.Retention != (appsettings.Retention{RunHistoryDays: 90, ConnectorLogDays: 30, ObjectAuditDays: 400}) {
 		t.Errorf("product %+v", p)
 	}
 	if got := string(s.Secrets.KeyVault.Reveal()); got != `{"VaultUri":"https://canary-7f3a/","Deep":[1,{"x":null}]}` {
@@ -136,7 +136,7 @@ func TestKeysNameTheirOriginAndSensitivity(t *testing.T) {
 		}
 	}
 	acme := "Secrets:Plugins:acme:Config:"
-	want := []string{"ConnectionStrings:IdentityMesh", "IdentityMesh:SqlConnectionString",
+	want := []string{"Audit:Head:Url", "ConnectionStrings:IdentityMesh", "IdentityMesh:SqlConnectionString",
 		"Secrets:KeyVault:Deep:0", "Secrets:KeyVault:Deep:1:x", "Secrets:KeyVault:VaultUri",
 		acme + "Hosts:0", acme + "Hosts:1", acme + "On", acme + "Region", acme + "Retries", acme + "Token"}
 	if !slices.Equal(sensitive, want) {

@@ -134,6 +134,12 @@ func otherSections(a, b *appsettings.Settings) (names []string) {
 	if !database || !reflect.DeepEqual(product, other) {
 		names = append(names, "IdentityMesh")
 	}
+	head, otherHead := a.Audit.Head, b.Audit.Head
+	address := bytes.Equal(head.URL.Reveal(), otherHead.URL.Reveal())
+	head.URL, otherHead.URL = secret.Value{}, secret.Value{}
+	if !address || !reflect.DeepEqual(head, otherHead) {
+		names = append(names, "Audit")
+	}
 	for _, s := range []struct {
 		name string
 		a, b any
