@@ -48,6 +48,7 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 		s.Forget()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	// Parameters of the query become tags.
 	mux.HandleFunc("PUT /control/{host}/{name}", func(w http.ResponseWriter, r *http.Request) {
 		text, err := io.ReadAll(io.LimitReader(r.Body, maxValue))
 		if err != nil {
@@ -55,6 +56,9 @@ func (s *Server) controlRoutes(mux *http.ServeMux) {
 			return
 		}
 		s.Put(r.PathValue("host"), r.PathValue("name"), string(text))
+		for key, values := range r.URL.Query() {
+			s.SetTag(r.PathValue("host"), r.PathValue("name"), key, values[0])
+		}
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("POST /control/{host}/{name}/disabled", func(w http.ResponseWriter, r *http.Request) {
