@@ -1,6 +1,6 @@
-import { within } from "@testing-library/react";
+import { waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
-import { enter, json, play } from "./played";
+import { connector, enter, json, play } from "./played";
 
 /** A list of 60 records, in pages as long as one asks for. */
 const record = (n: number) => ({ seq: n, time: "2026-01-01T00:00:00Z", phase: "intent", actor: "token a", action: "runs.start", hash: "h" });
@@ -50,4 +50,39 @@ test("what is looked for in vain can be taken out again", async () => {
   await page.findByText("No records are like that");
   await user.click(page.getByRole("button", { name: "Show all" }));
   await page.findByRole("table", { name: "Records" });
+});
+
+test("a column is sorted up, down, and by the list's own order again, by the server", async () => {
+  const calls = play({ "GET /api/connectors": () => json({ items: [connector], total: 1 }) });
+  const { user, page } = await enter("/connectors?q=dir");
+  const header = () => page.getByRole("columnheader", { name: /^Name/ });
+  const asked = () => new URL(calls.filter((c) => c.path.startsWith("/api/connectors?") && !c.path.includes("total")).at(-1)?.path ?? "", "http://x").searchParams;
+  await page.findByRole("table", { name: "Connectors" });
+  expect(header().getAttribute("aria-sort")).toBe("none");
+  for (const [sort, said] of [["name", "ascending"], ["-name", "descending"]] as const) {
+    await user.click(within(header()).getByRole("button"));
+    await waitFor(() => expect(asked().get("sort")).toBe(sort));
+    expect(header().getAttribute("aria-sort")).toBe(said);
+    expect(asked().get("q")).toBe("dir"); // what was looked for stays
+  }
+  await user.click(within(header()).getByRole("button"));
+  await waitFor(() => expect(header().getAttribute("aria-sort")).toBe("none"));
+  expect(page.getByRole("columnheader", { name: "Trend" }).getAttribute("aria-sort")).toBeNull();
+});
+
+test("the server is asked when somebody stopped typing, and not for every letter", async () => {
+  const calls = play({ "GET /api/connectors": () => json({ items: [connector], total: 1 }) });
+  const { user, page } = await enter("/connectors");
+  await user.type(await page.findByRole("searchbox"), "direct");
+  await waitFor(() => expect(calls.some((c) => c.path.includes("q=direct"))).toBe(true));
+  expect(calls.filter((c) => /q=(d|di|dir|dire|direc)(&|$)/.test(c.path))).toEqual([]);
+});
+
+test("a page on which nothing was found yet leads on to the next", async () => {
+  play({ "GET /api/audit": (call) => (call.path.includes("cursor") ? json({ items: [record(1)] }) : json({ items: [], next: "on" })) });
+  const { user, page } = await enter("/audit?actor=rare");
+  await page.findByText("No records were found so far");
+  await user.click(page.getByRole("button", { name: "Next page" }));
+  await page.findByRole("table", { name: "Records" });
+  await page.findByText("Page 2");
 });

@@ -38,7 +38,7 @@ export const status = {
 
 export const connector = {
   id: "c1", name: "Directory", type: "ldap", config: { host: "ldap.example.test" }, enabled: true, version: 7,
-  created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z", secretRefs: [],
+  created: "2026-01-01T00:00:00Z", updated: "2026-01-01T00:00:00Z", secretRefs: [], state: { status: "Never", trend: [] },
 };
 
 export const permissions = [

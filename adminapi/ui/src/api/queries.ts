@@ -21,9 +21,15 @@ export function useConnectorTypes() {
   return useQuery({ queryKey: ["types"], queryFn: ({ signal }) => must(api.GET("/api/connector-types", { signal })), staleTime: Infinity });
 }
 
-export function useConnectors() {
+/** How many connectors there are. */
+export function useConnectorCount() {
   const api = useApi();
-  return useQuery({ queryKey: ["connectors", "all"], queryFn: ({ signal }) => must(api.GET("/api/connectors", { signal })), refetchInterval: seldom });
+  return useQuery({
+    queryKey: ["connectors", "count", "", {}],
+    queryFn: ({ signal }) => must(api.GET("/api/connectors", { params: { query: { limit: 1, total: true } }, signal })),
+    select: (page) => page.total ?? page.items.length,
+    staleTime: 60_000,
+  });
 }
 
 export function useConnector(id: string) {
@@ -42,17 +48,6 @@ export function useNewestRuns(limit: number) {
     queryKey: ["runs", "newest", limit],
     queryFn: ({ signal }) => must(api.GET("/api/runs", { params: { query: { limit } }, signal })),
     refetchInterval: often,
-  });
-}
-
-/** The newest run of one connector, for those that are not among the newest of all. */
-export function useLastRun(connectorId: string, enabled: boolean) {
-  const api = useApi();
-  return useQuery({
-    queryKey: ["runs", "last", connectorId],
-    queryFn: ({ signal }) => must(api.GET("/api/runs", { params: { query: { connectorId, limit: 1 } }, signal })),
-    enabled,
-    staleTime: 60_000,
   });
 }
 

@@ -1,130 +1,118 @@
-import { Anchor, Button, Group, Menu, Pagination, Text, TextInput } from "@mantine/core";
-import { useMemo, useState } from "react";
+import { Anchor, Button, Group, Menu, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
-import type { Schemas } from "../api/client";
-import { useConnectors, useLastRun, useNewestRuns } from "../api/queries";
+import { must, type Schemas } from "../api/client";
+import { seldom, useConnectorTypes } from "../api/queries";
+import { Trend } from "../chart/Trend";
+import { ChoiceFilter } from "../list/Filters";
+import { ServerList } from "../list/ServerList";
+import { useServerList } from "../list/useServerList";
+import { useAddressView } from "../list/view";
 import { RunBadge, State, When } from "../parts/Badges";
-import { Listing } from "../parts/Listing";
-import { Empty, Loaded } from "../parts/States";
-import { count } from "../parts/words";
+import { Empty } from "../parts/States";
+import { duration } from "../parts/words";
+import { statuses } from "../runs/columns";
 import { useMay } from "../session/may";
+import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
 import { useConnectorActions, useConnectorTest } from "./actions";
 
-type Connector = Schemas["Connector"];
-type Run = Schemas["Run"];
-
-const perPage = 25;
+type Connector = Schemas["ListedConnector"];
 
 export function ConnectorsPage() {
-  const connectors = useConnectors();
+  const api = useApi();
   const may = useMay();
-  return (
-    <Page
-      title="Connectors"
-      actions={
-        may("connectors.write") && (
-          <Button component={Link} to="/connectors/new">
-            Create a connector
-          </Button>
-        )
-      }
-    >
-      <Loaded query={connectors} what="connectors">
-        {(all) =>
-          all.items.length > 0 ? (
-            <Connectors all={all.items} />
-          ) : (
-            <Empty title="Nothing is connected yet" action={may("connectors.write") && <Button component={Link} to="/connectors/new">Create the first connector</Button>}>
-              A connector reads one directory or database. Have its address at hand, and the account that may read it; its password becomes a secret.
-            </Empty>
-          )
-        }
-      </Loaded>
-    </Page>
-  );
-}
-
-function Connectors({ all }: { all: Connector[] }) {
-  const newest = useNewestRuns(200);
+  const types = useConnectorTypes();
+  const view = useAddressView("type", "status", "enabled");
+  const query = useServerList("connectors", view, (q, signal) => must(api.GET("/api/connectors", { params: { query: q }, signal })), seldom);
+  const { q, filters } = view;
+  const counted = useQuery({
+    // Counting looks at each of them, so it is done less often than looking at a page.
+    queryKey: ["connectors", "count", q, filters],
+    queryFn: ({ signal }) =>
+      must(api.GET("/api/connectors", { params: { query: { ...(filters as Partial<Record<string, never>>), ...(q && { q }), limit: 1, total: true } }, signal })),
+    staleTime: 60_000,
+  });
   const { test, dialog } = useConnectorTest();
-  const [search, setSearch] = useState("");
-  const [page, setPage] = useState(1);
-  const last = useMemo(() => {
-    const out = new Map<string, Run>();
-    for (const r of newest.data?.items ?? []) if (!out.has(r.connectorId)) out.set(r.connectorId, r);
-    return out;
-  }, [newest.data]);
-  const wanted = search.trim().toLowerCase();
-  const found = wanted ? all.filter((c) => c.name.toLowerCase().includes(wanted) || c.type.includes(wanted)) : all;
-  const pages = Math.max(1, Math.ceil(found.length / perPage));
-  const here = Math.min(page, pages);
-  const complete = newest.isSuccess && !newest.data.next;
-
+  const total = counted.data?.total;
+  const create = (text: string) =>
+    may("connectors.write") && (
+      <Button component={Link} to="/connectors/new">
+        {text}
+      </Button>
+    );
   return (
-    <>
-      <Group justify="space-between">
-        <TextInput
-          aria-label="Find by name or type"
-          placeholder="Find by name or type"
-          value={search}
-          onChange={(e) => {
-            setSearch(e.currentTarget.value);
-            setPage(1);
-          }}
-          maw="24rem"
-          flex={1}
-        />
-        <Text size="sm" c="dimmed" role="status">
-          {found.length === all.length ? count(all.length) : `${count(found.length)} of ${count(all.length)}`} connectors
-        </Text>
-      </Group>
-      <Listing
-        label="Connectors"
-        rows={found.slice((here - 1) * perPage, here * perPage)}
+    <Page title="Connectors" actions={create("Create a connector")}>
+      <ServerList
+        what="connectors"
+        view={view}
+        query={{ ...query, data: query.data && { ...query.data, ...(total !== undefined && { total }) } }}
         id={(c) => c.id}
+        search="Find by name"
+        filters={
+          <>
+            <ChoiceFilter label="Type" value={filters.type} onChange={(type) => view.change({ filters: { type } })} choices={(types.data?.items ?? []).map((t) => t.name)} />
+            <ChoiceFilter label="Last run" value={filters.status} onChange={(status) => view.change({ filters: { status } })} choices={["Never", ...statuses]} />
+            <ChoiceFilter
+              label="State"
+              value={filters.enabled}
+              onChange={(enabled) => view.change({ filters: { enabled } })}
+              choices={[{ value: "true", label: "Enabled" }, { value: "false", label: "Disabled" }]}
+            />
+          </>
+        }
+        empty={
+          <Empty title="Nothing is connected yet" action={create("Create the first connector")}>
+            A connector reads one directory or database. Have its address at hand, and the account that may read it; its password becomes a secret.
+          </Empty>
+        }
         columns={[
           {
             header: "Name",
+            sort: "name",
             cell: (c) => (
               <Anchor component={Link} to={`/connectors/${c.id}`} inherit>
                 {c.name}
               </Anchor>
             ),
           },
-          { header: "Type", cell: (c) => c.type },
+          { header: "Type", sort: "type", cell: (c) => c.type },
           { header: "State", cell: (c) => <State color={c.enabled ? "green" : "gray"} text={c.enabled ? "Enabled" : "Disabled"} /> },
-          { header: "Last run", cell: (c) => <LastRun connector={c} known={last.get(c.id)} ask={newest.isSuccess && !complete} settled={complete} /> },
+          { header: "Last run", sort: "lastRun", cell: (c) => <LastRun run={c.state.lastRun} /> },
+          { header: "Next run", sort: "nextRun", cell: (c) => (c.state.nextRun ? <When time={c.state.nextRun} /> : <Text inherit c="dimmed">none</Text>) },
+          { header: "Trend", cell: (c) => <RunTrend runs={c.state.trend} /> },
           { header: "Actions", cell: (c) => <Actions connector={c} onTest={() => test(c)} /> },
         ]}
       />
-      {found.length === 0 && <Text c="dimmed">No connector is like that.</Text>}
-      {pages > 1 && (
-        <Pagination
-          total={pages}
-          value={here}
-          onChange={setPage}
-          getItemProps={(n) => ({ "aria-label": `Page ${n}` })}
-          getControlProps={(which) => ({ "aria-label": `${which} page` })}
-        />
-      )}
       {dialog}
+    </Page>
+  );
+}
+
+function LastRun({ run }: { run: Schemas["LastRun"] | undefined }) {
+  if (!run) return <Text inherit c="dimmed">never</Text>;
+  return (
+    <>
+      <Group gap="xs">
+        <Anchor component={Link} to={`/runs/${run.id}`} inherit underline="never" aria-label={`Last run: ${run.status}`}>
+          <RunBadge status={run.status} />
+        </Anchor>
+        <When time={run.queued} />
+      </Group>
+      {run.reason && <Text size="xs" c="dimmed" lineClamp={2} title={run.error}>{run.reason}</Text>}
     </>
   );
 }
 
-/** The newest run. Those of the newest of all are known already; only the others are asked for. */
-function LastRun({ connector, known, ask, settled }: { connector: Connector; known: Run | undefined; ask: boolean; settled: boolean }) {
-  const asked = useLastRun(connector.id, ask && !known);
-  const run = known ?? asked.data?.items[0];
-  if (!run) return <Text inherit c="dimmed">{settled || asked.isSuccess ? "never" : "…"}</Text>;
+/** How long the last runs took, and which did not succeed. */
+function RunTrend({ runs }: { runs: Schemas["EndedRun"][] }) {
+  const failed = runs.filter((r) => r.status !== "Succeeded").length;
+  const longest = Math.max(0, ...runs.map((r) => r.durationSeconds));
   return (
-    <Group gap="xs">
-      <Anchor component={Link} to={`/runs/${run.id}`} inherit underline="never" aria-label={`Last run: ${run.status}`}>
-        <RunBadge status={run.status} />
-      </Anchor>
-      <When time={run.queued} />
-    </Group>
+    <Trend
+      words={`The last ${runs.length} runs: ${failed} did not succeed, the longest took ${duration(longest)}`}
+      bars={runs.map((r) => ({ size: r.durationSeconds, tone: r.status === "Succeeded" ? "good" : r.status === "Cancelled" ? "plain" : "bad" }))}
+    />
   );
 }
 

@@ -25,9 +25,15 @@ export function Pager({ what, view, page }: { what: string; view: Pick<ViewContr
       />
       <Group gap="xs">
         <Text size="sm" c="dimmed" role="status">
-          <VisuallyHidden>Page {number}: </VisuallyHidden>
-          {page.items.length > 0 ? `${count(first)} to ${count(last)}` : ""}
-          {page.items.length > 0 && page.total !== undefined ? ` of ${count(page.total)}` : ""}
+          {/* Without a total a page may have fewer rows than were asked for, and not be the last. */}
+          {page.total !== undefined && page.items.length > 0 ? (
+            <>
+              <VisuallyHidden>Page {number}: </VisuallyHidden>
+              {count(first)} to {count(last)} of {count(page.total)}
+            </>
+          ) : (
+            `Page ${count(number)}`
+          )}
         </Text>
         <Step label="Previous page" text="Previous" go={view.trail.length > 0 ? view.previous : undefined} />
         <Step label="Next page" text="Next" go={next ? () => view.next(next) : undefined} />

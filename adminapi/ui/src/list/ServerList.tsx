@@ -10,11 +10,14 @@ import { SearchField } from "./SearchField";
 import type { ServerPage } from "./useServerList";
 import type { ViewControl } from "./view";
 
+/** What a list shows of a question to the server. */
+type Asked<T> = Pick<UseQueryResult<ServerPage<T>>, "data" | "isError" | "error" | "isFetching" | "isPlaceholderData"> & { refetch: () => unknown };
+
 interface Props<T, F extends string> {
   /** What the rows are, in the plural and in lower case: "connectors". */
   what: string;
   view: ViewControl<F>;
-  query: UseQueryResult<ServerPage<T>>;
+  query: Asked<T>;
   columns: Column<T>[];
   id: (row: T) => string;
   /** What the field for searching asks for; without it there is none. */
@@ -32,7 +35,7 @@ export function ServerList<T, F extends string>({ what, view, query, columns, id
   const page = query.data;
   const narrowed = view.q !== "" || Object.keys(view.filters).length > 0;
   const label = what.charAt(0).toUpperCase() + what.slice(1);
-  if (page && page.items.length === 0 && !narrowed && view.trail.length === 0 && !query.isError) return <>{empty}</>;
+  if (page && page.items.length === 0 && !page.next && !narrowed && view.trail.length === 0 && !query.isError) return <>{empty}</>;
   return (
     <Stack gap="sm">
       <Group gap="sm" align="flex-end" component="search" aria-label={`Find ${what}`}>
@@ -52,6 +55,9 @@ export function ServerList<T, F extends string>({ what, view, query, columns, id
         <Box aria-busy={query.isPlaceholderData}>
           <Listing label={label} rows={page.items} id={id} columns={columns} sort={view.sort} onSort={(sort) => view.change({ sort })} />
         </Box>
+      ) : page.next ? (
+        // The server looks for a while and then says so.
+        <Empty title={`No ${what} were found so far`}>There are more to look through: go to the next page to look further.</Empty>
       ) : (
         <Empty
           title={`No ${what} are like that`}

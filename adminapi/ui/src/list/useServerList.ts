@@ -10,19 +10,17 @@ export interface ServerPage<T> {
   total?: number;
 }
 
-/** What every list of the API takes. */
-export interface ListQuery {
-  limit: number;
-  cursor?: string;
-  sort?: string;
-  q?: string;
-}
-
-type Query<F extends string> = ListQuery & Partial<Record<F, string>>;
+/**
+ * What every list of the API takes. What narrows it down or sorts it comes from an
+ * address, where anybody can write anything, so it is of no type; the API says what
+ * it does not know.
+ */
+type Query<F extends string> = { limit: number; cursor?: string; q?: string } & Partial<Record<F | "sort", never>>;
 
 function asked<F extends string>(view: View<F>): Query<F> {
   const cursor = view.trail.at(-1);
-  return { ...view.filters, limit: view.size, ...(cursor && { cursor }), ...(view.sort && { sort: view.sort }), ...(view.q && { q: view.q }) };
+  const query = { ...view.filters, limit: view.size, ...(cursor && { cursor }), ...(view.sort && { sort: view.sort }), ...(view.q && { q: view.q }) };
+  return query as Query<F>;
 }
 
 /**

@@ -45,7 +45,7 @@ function control<F extends string>(view: View<F>, set: (view: View<F>) => void):
     change: (part) => set(changed(view, part)),
     next: (cursor) => set({ ...view, trail: [...view.trail, cursor] }),
     previous: () => set({ ...view, trail: view.trail.slice(0, -1) }),
-    clear: () => set({ ...plain<F>(), size: view.size, sort: view.sort }),
+    clear: () => set({ ...plain<F>(), size: view.size }),
   };
 }
 

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useParams } from "react-router";
 import { must, type Schemas } from "../api/client";
 import { ChoiceFilter } from "../list/Filters";
+import { localPage } from "../list/local";
 import { Pager } from "../list/Pager";
 import { useOwnView } from "../list/view";
 import { When } from "../parts/Badges";
@@ -98,10 +99,8 @@ function Refs({ migration: m }: { migration: Details }) {
   const [state, setState] = useState("");
   const states = [...new Set(m.refs.map((r) => r.state))];
   const all = m.refs.filter((r) => !state || r.state === state).sort((a, b) => Number(stuck.includes(b.state)) - Number(stuck.includes(a.state)));
-  const from = view.trail.length * view.size;
-  const rows = all.slice(from, from + view.size);
+  const page = localPage(all, view);
   const total = Object.values(m.counts).reduce((sum, n) => sum + n, 0);
-  const more = from + view.size < all.length;
   return (
     <section aria-label="Secrets of the migration">
       <Title order={2} size="h4" mb="xs">
@@ -118,7 +117,7 @@ function Refs({ migration: m }: { migration: Details }) {
         </div>
         <Listing
           label="Secrets of the migration"
-          rows={rows}
+          rows={page.items}
           id={(r) => r.ref}
           columns={[
             { header: "Ref", cell: (r) => <span className="mono">{r.ref}</span> },
@@ -126,7 +125,7 @@ function Refs({ migration: m }: { migration: Details }) {
             { header: "Why", cell: (r) => (r.reason || r.message ? <><Explain reason={r.reason} /> {r.message}</> : null) },
           ]}
         />
-        <Pager what="secrets" view={view} page={{ items: rows, total: all.length, ...(more && { next: "next" }) }} />
+        <Pager what="secrets" view={view} page={page} />
       </Stack>
     </section>
   );

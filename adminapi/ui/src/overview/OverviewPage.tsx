@@ -2,7 +2,7 @@ import { Alert, Button, Card, Group, List, SimpleGrid, Stack, Text, Title } from
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import type { Schemas } from "../api/client";
-import { useConnectors, useNewestRuns, useStatus } from "../api/queries";
+import { useConnectorCount, useNewestRuns, useStatus } from "../api/queries";
 import { Empty, Loaded } from "../parts/States";
 import { RunsTable } from "../runs/RunsTable";
 import { useMay } from "../session/may";
@@ -12,7 +12,7 @@ import { Provider } from "./Provider";
 
 export function OverviewPage() {
   const status = useStatus();
-  const connectors = useConnectors();
+  const connectors = useConnectorCount();
   const runs = useNewestRuns(10);
   const may = useMay();
   return (
@@ -44,7 +44,7 @@ export function OverviewPage() {
                   </Button>
                 </Group>
               </>
-            ) : connectors.data?.items.length === 0 ? (
+            ) : connectors.data === 0 ? (
               <Empty title="Nothing is connected yet" action={may("connectors.write") && <Button component={Link} to="/connectors/new">Create a connector</Button>}>
                 First store the password of the account that reads your directory or database on the page Secrets, or while you create the connector.
                 Then create a connector and run it.

@@ -1,8 +1,9 @@
 import { Button } from "@mantine/core";
 import { Link } from "react-router";
 import { must } from "../api/client";
-import { often, useConnectors } from "../api/queries";
-import { ChoiceFilter } from "../list/Filters";
+import { often } from "../api/queries";
+import { ConnectorFilter } from "../connectors/ConnectorFilter";
+import { ChoiceFilter, TextFilter, TimeFilter } from "../list/Filters";
 import { ServerList } from "../list/ServerList";
 import { useServerList } from "../list/useServerList";
 import { useAddressView } from "../list/view";
@@ -14,16 +15,9 @@ import { runColumns, statuses } from "./columns";
 /** Runs, newest first. */
 export function RunsPage() {
   const api = useApi();
-  const connectors = useConnectors();
-  const view = useAddressView("connectorId", "status");
-  const status = statuses.find((s) => s === view.filters.status);
-  const runs = useServerList(
-    "runs",
-    view,
-    ({ status: _, sort, ...query }, signal) =>
-      must(api.GET("/api/runs", { params: { query: { ...query, ...(sort && { sort: sort as "queued" }), ...(status && { status }) } }, signal })),
-    often,
-  );
+  const view = useAddressView("connectorId", "status", "kind", "trigger", "reason", "from", "to");
+  const runs = useServerList("runs", view, (query, signal) => must(api.GET("/api/runs", { params: { query }, signal })), often);
+  const set = (filters: typeof view.filters) => view.change({ filters });
   return (
     <Page title="Runs">
       <ServerList
@@ -34,13 +28,19 @@ export function RunsPage() {
         columns={runColumns}
         filters={
           <>
+            <ConnectorFilter value={view.filters.connectorId} onChange={(connectorId) => set({ connectorId })} />
+            <ChoiceFilter label="Outcome" value={view.filters.status} onChange={(status) => set({ status })} choices={statuses} />
+            <ChoiceFilter label="Kind" value={view.filters.kind} onChange={(kind) => set({ kind })} choices={["full", "delta", "test"]} />
             <ChoiceFilter
-              label="Connector"
-              value={view.filters.connectorId}
-              onChange={(connectorId) => view.change({ filters: { connectorId } })}
-              choices={(connectors.data?.items ?? []).map((c) => ({ value: c.id, label: c.name }))}
+              label="Asked for by"
+              value={view.filters.trigger}
+              onChange={(trigger) => set({ trigger })}
+              choices={[{ value: "schedule", label: "A schedule" }, { value: "manual", label: "An operator" }]}
+              all="Anybody"
             />
-            <ChoiceFilter label="Outcome" value={status} onChange={(to) => view.change({ filters: { status: to } })} choices={statuses} />
+            <TextFilter label="Reason" placeholder="ACCESS_DENIED" value={view.filters.reason} onChange={(reason) => set({ reason })} />
+            <TimeFilter label="From" value={view.filters.from} onChange={(from) => set({ from })} />
+            <TimeFilter label="Until" value={view.filters.to} onChange={(to) => set({ to })} />
           </>
         }
         empty={

@@ -44,6 +44,6 @@ export const runColumns: Column<Run>[] = [
     ),
   },
   { header: "Changes", cell: changes },
-  { header: "Took", cell: (r) => (r.started ? duration(r.durationSeconds) : "") },
-  { header: "Queued", cell: (r) => <When time={r.queued} /> },
+  { header: "Took", sort: "duration", cell: (r) => (r.started ? duration(r.durationSeconds) : "") },
+  { header: "Queued", sort: "queued", cell: (r) => <When time={r.queued} /> },
 ];
