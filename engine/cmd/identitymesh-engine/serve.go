@@ -15,6 +15,8 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/google/uuid"
 
+	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/engine/chronicle"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/pluginstate"
 	"github.com/identitymesh/identitymesh/engine/run"
@@ -24,6 +26,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/boot"
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/host"
+	"github.com/identitymesh/identitymesh/sdk/host/supervise"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
@@ -68,8 +71,23 @@ func serve(ctx context.Context, session service.Session) error {
 	}
 	defer unlock()
 
+	machine, _ := os.Hostname()
+	self := store.Instance{
+		Role: store.RoleEngine, Name: settings.Product.InstanceName, Machine: machine, Version: program.Build.Version,
+		Commit: program.Build.Commit, CommitDate: program.Build.Date, Platform: program.Build.Platform,
+		Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
+	}
+	told, err := chronicle.Open(ctx, chronicle.Config{
+		Log: audit.On(db.DB(), nil), Self: self, DataFolder: settings.Product.DataFolder, Logger: logger, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	defer told.Close()
+
 	plugin, changed := program.Host(), make(chan struct{}, 1)
-	plugin.OnState = pluginstate.Signal(changed)
+	signal := pluginstate.Signal(changed)
+	plugin.OnState = func(s supervise.Status) { signal(s); told.Plugin(s) }
 	provider, err := host.OpenResolver(plugin)
 	if err != nil {
 		return fmt.Errorf("start the secret provider: %w", err)
@@ -80,12 +98,6 @@ func serve(ctx context.Context, session service.Session) error {
 		Store: db, Kinds: builtin.Kinds(), Secrets: provider, Logger: logger, Tracer: program.Tracer, Now: time.Now,
 		LeaseTTL: leaseTTL, Timeout: settings.Engine.RunTimeout, SecretTimeout: settings.Engine.SecretTimeout,
 	})
-	machine, _ := os.Hostname()
-	self := store.Instance{
-		Role: store.RoleEngine, Name: settings.Product.InstanceName, Machine: machine, Version: program.Build.Version,
-		Commit: program.Build.Commit, CommitDate: program.Build.Date, Platform: program.Build.Platform,
-		Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
-	}
 	loop := schedule.New(schedule.Config{
 		Store: db, Self: self, Run: runner.Run, Logger: logger, Now: time.Now,
 		Poll: settings.Engine.PollInterval, Heartbeat: settings.Engine.HeartbeatInterval, LeaseTTL: leaseTTL,
@@ -99,7 +111,7 @@ func serve(ctx context.Context, session service.Session) error {
 		return err
 	}
 	reloads := schedule.NewReloads(schedule.ReloadConfig{
-		Store: db, Self: self, Reload: program.Reloader(provider).Reload, Logger: logger, Poll: settings.Engine.PollInterval,
+		Store: db, Self: self, Reload: told.Reload(program.Reloader(provider).Reload), Logger: logger, Poll: settings.Engine.PollInterval,
 	})
 	beside, stopBeside := context.WithCancel(ctx)
 	var running sync.WaitGroup
