@@ -99,6 +99,9 @@ func (p *planner) compared(ctx context.Context, ref secret.Ref, value secret.Val
 		return "", c, fmt.Errorf("read the target %s: %w", to.Side.Store, err)
 	case fault.Is(err, fault.AccessDenied, fault.AuthFailed):
 		c.Reason, c.Next = "the target does not let us read it: "+err.Error(), "give the missing right, "+replan
+		if fault.Is(err, fault.AuthFailed) {
+			c.Next = "make the sign-in to the target work, " + replan
+		}
 		return ledger.NoPermission, c, nil
 	case err != nil && !fault.Is(err, fault.NotFound, fault.Deleted):
 		return p.differs(ref, "the target has it and does not give its value: "+err.Error(), c)
