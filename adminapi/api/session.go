@@ -159,9 +159,10 @@ func (a *API) sessionItem(x store.AdminSession) SessionItem {
 }
 
 // current returns the session that signed the request in; false when something
-// else did.
+// else did. Browsers send a ticket beside it, which does not count then.
 func (a *API) current(r *http.Request) (store.AdminSession, bool) {
-	if r.Header.Get("Authorization") != "" {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if scheme != "" && !strings.EqualFold(scheme, "Negotiate") {
 		return store.AdminSession{}, false
 	}
 	x, err := a.Sessions.Current(r)
