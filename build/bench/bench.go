@@ -78,6 +78,7 @@ func All() []Measurement {
 		{Name: "host_get", Run: HostGet},
 		{Name: "keyvault", Run: KeyVault, NeedsCloud: true},
 		{Name: "dpapi", Run: DPAPI},
+		{Name: "migrate", Run: Migrate, NeedsCloud: true},
 		{Name: "ldap_import", Run: LDAPImport},
 		{Name: "delta_statements", Run: DeltaStatements},
 		{Name: "import_rss", Run: ImportMemory},
