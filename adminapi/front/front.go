@@ -41,10 +41,14 @@ type Config struct {
 	Public []string
 	// Listen is host:port as configured; its host is one that requests may name.
 	Listen string
-	Logger *slog.Logger
-	Tracer trace.TracerProvider
-	Now    func() time.Time
-	NewID  func() string
+	// Hosts are further ones, in lower case and without a port. Vouches, when not nil,
+	// says that the server's certificate is for a name.
+	Hosts   []string
+	Vouches func(name string) bool
+	Logger  *slog.Logger
+	Tracer  trace.TracerProvider
+	Now     func() time.Time
+	NewID   func() string
 }
 
 type front struct {

@@ -2,6 +2,7 @@ package front_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -32,10 +33,11 @@ func serve(t *testing.T, r *http.Request) (*httptest.ResponseRecorder, string) {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 		}
 	})
+	mux.HandleFunc("GET /api/sign-in", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ways") })
 	mux.HandleFunc("GET /api/panic", func(http.ResponseWriter, *http.Request) { panic("c4nary") })
 	var logs bytes.Buffer
 	h := front.New(front.Config{
-		Mux: mux, Listen: "127.0.0.1:5100", Tracer: noop.NewTracerProvider(), Now: time.Now, NewID: func() string { return "new-id" },
+		Mux: mux, Listen: "127.0.0.1:5100", Hosts: []string{"mesh.example.net", "10.1.2.3"}, Vouches: func(name string) bool { return name == "cert.example.net" }, Public: []string{"GET /api/sign-in"}, Tracer: noop.NewTracerProvider(), Now: time.Now, NewID: func() string { return "new-id" },
 		Logger: slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		SignIn: func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -66,7 +68,8 @@ func TestOnlyRequestsForThisHostAreAnswered(t *testing.T) {
 	for host, ok := range map[string]bool{
 		"127.0.0.1:5100": true, "127.0.0.1": true, "localhost:5100": true, "LOCALHOST": true, "[::1]:5100": true, "::1": true, "127.9.9.9:80": true,
 		"[::ffff:127.0.0.1]:1": true,
-		"evil.example:5100":    false, "localhost.evil.example": false, "127.0.0.1.evil.example:5100": false, "10.0.0.1:5100": false, "": false, "[::2]": false, "0.0.0.0": false,
+		"mesh.example.net:443": true, "MESH.example.net": true, "10.1.2.3:5100": true, "cert.example.net:5100": true, "x.mesh.example.net": false,
+		"evil.example:5100": false, "localhost.evil.example": false, "127.0.0.1.evil.example:5100": false, "10.0.0.1:5100": false, "": false, "[::2]": false, "0.0.0.0": false,
 	} {
 		r := request("GET", "/", "")
 		r.Host = host
@@ -172,5 +175,33 @@ func TestARequestWithoutAnIDIsKnownByItsTrace(t *testing.T) {
 		if got := w.Header().Get(front.RequestIDHeader); got != want || !strings.Contains(log, want) {
 			t.Errorf("got %q instead of %q; log %s", got, want, log)
 		}
+	}
+}
+
+func TestOnlyTLSIsAskedForAgainAndNotOnLoopback(t *testing.T) {
+	for host, want := range map[string]string{"mesh.example.net": "max-age=31536000", "localhost:5100": "", "127.0.0.1": ""} {
+		for _, encrypted := range []bool{false, true} {
+			r := request("GET", "/", "")
+			r.Host = host
+			if encrypted {
+				r.TLS = &tls.ConnectionState{}
+			}
+			w, _ := serve(t, r)
+			if got := w.Header().Get("Strict-Transport-Security"); encrypted && got != want || !encrypted && got != "" {
+				t.Errorf("%s, TLS %v: %q", host, encrypted, got)
+			}
+		}
+	}
+}
+
+func TestOnlyPublicPatternsNeedNoSignIn(t *testing.T) {
+	for target, want := range map[string]int{"/api/sign-in": 200, "/api/sign-in/": 401, "/api/things/1": 401, "/api//sign-in": 307} {
+		r := request("GET", target, "", "Authorization", "")
+		if w, _ := serve(t, r); w.Code != want {
+			t.Errorf("%s gets %d", target, w.Code)
+		}
+	}
+	if w, _ := serve(t, request("POST", "/api/sign-in", "", "Authorization", "")); w.Code != http.StatusUnauthorized {
+		t.Errorf("another method gets %d", w.Code)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/identitymesh/identitymesh/adminapi/problem"
@@ -28,8 +29,12 @@ func (f *front) guard(next http.Handler) http.Handler {
 		// address; the Host header still has that name.
 		if !f.ownHost(r.Host) {
 			problem.Write(w, r, problem.New(http.StatusMisdirectedRequest, "wrong-host",
-				"The Host header must name a loopback address, localhost or the address that AdminApi:Listen has; a proxy must set it so."))
+				"The Host header names another host. Add the name to AdminApi:Hosts, or to the certificate in AdminApi:Tls; without that only "+
+					"loopback addresses, localhost and the hosts of AdminApi:Listen and AdminApi:Url are known here."))
 			return
+		}
+		if r.TLS != nil && !loopback(hostName(r.Host)) { // on loopback others listen too, who have no TLS
+			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		if err := origin.Check(r); err != nil {
 			problem.Write(w, r, problem.New(http.StatusForbidden, "cross-origin", "A page of another origin may not change anything here: "+err.Error()+"."))
@@ -41,12 +46,13 @@ func (f *front) guard(next http.Handler) http.Handler {
 }
 
 func (f *front) ownHost(host string) bool {
-	name := hostName(host)
-	if strings.EqualFold(name, "localhost") || strings.EqualFold(name, hostName(f.Listen)) {
-		return true
-	}
+	name := strings.ToLower(hostName(host))
+	return loopback(name) || name != "" && (name == strings.ToLower(hostName(f.Listen)) || slices.Contains(f.Hosts, name) || f.Vouches != nil && f.Vouches(name))
+}
+
+func loopback(name string) bool {
 	address, err := netip.ParseAddr(name)
-	return err == nil && address.Unmap().IsLoopback()
+	return err == nil && address.Unmap().IsLoopback() || strings.EqualFold(name, "localhost")
 }
 
 // hostName returns the host without a port and brackets.

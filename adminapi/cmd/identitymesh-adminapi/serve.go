@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -85,6 +86,10 @@ func serve(ctx context.Context, session service.Session) error {
 	if err != nil {
 		return err
 	}
+	certificate, err := openCertificate(settings.AdminAPI.TLS, logger)
+	if err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", settings.AdminAPI.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on AdminApi:Listen: %w", err)
@@ -115,13 +120,14 @@ func serve(ctx context.Context, session service.Session) error {
 	if err := web.Register(mux, web.Built()); err != nil {
 		return err
 	}
+	secure := certificate != nil || strings.HasPrefix(settings.AdminAPI.URL, "https:")
 	sessions := authn.NewSessions(authn.SessionsConfig{
-		Store: db, Idle: settings.Authentication.Sessions.IdleTimeout, Absolute: settings.Authentication.Sessions.AbsoluteTimeout,
+		Store: db, Secure: secure, Idle: settings.Authentication.Sessions.IdleTimeout, Absolute: settings.Authentication.Sessions.AbsoluteTimeout,
 		Logger: logger, Now: time.Now,
 	})
 	defer sessions.Close()
 	operations, err := api.New(mux, api.Config{
-		Tokens: tokens, Sessions: sessions, SignIns: authn.NewLockout(time.Now),
+		Tokens: tokens, Sessions: sessions, SignIns: authn.NewLockout(time.Now), Problems: certificate.problems,
 		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
 		Plugins: shelf{reloader, plugin}, Settings: reloader.Settings, Self: self, Build: program.Build, System: system.Name(), UI: web.Built() != nil,
 		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
@@ -132,11 +138,13 @@ func serve(ctx context.Context, session service.Session) error {
 	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{tokens, sessions}, Logger: logger, Now: time.Now})
 	server := &http.Server{
 		Handler: front.New(front.Config{
-			Mux: mux, SignIn: guard.Require, Public: operations.Public(), Listen: settings.AdminAPI.Listen,
+			Mux: mux, SignIn: guard.Require, Public: operations.Public(),
+			Listen: settings.AdminAPI.Listen, Hosts: hosts(settings.AdminAPI), Vouches: certificate.vouches,
 			Logger: logger, Tracer: program.Tracer, Now: time.Now, NewID: uuid.NewString,
 		}),
 		ReadHeaderTimeout: readHeaderLimit, ReadTimeout: readLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit,
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
+		TLSConfig: certificate.tls(),
 	}
 
 	living, leave := context.WithCancel(ctx)
@@ -147,7 +155,10 @@ func serve(ctx context.Context, session service.Session) error {
 	if err != nil {
 		return fmt.Errorf("register the instance: %w", err)
 	}
-	hungUp := boot.OnHangup(living, func(ctx context.Context) { _ = reloads.Now(ctx, "SIGHUP") }) // it is logged
+	hungUp := boot.OnHangup(living, func(ctx context.Context) {
+		certificate.reload()
+		_ = reloads.Now(ctx, "SIGHUP") // it is logged
+	})
 	var obeying sync.WaitGroup
 	obeying.Go(func() { reloads.Obey(living) })
 	obeying.Go(func() {
@@ -160,7 +171,7 @@ func serve(ctx context.Context, session service.Session) error {
 	defer hungUp()
 	defer leave()
 
-	fmt.Printf("identitymesh-adminapi listening on http://%s\n%s\n", listener.Addr(), signIn)
+	fmt.Printf("identitymesh-adminapi listening on %s://%s\n%s\n", certificate.scheme(), listener.Addr(), signIn)
 	session.Ready()
 	return until(ctx, server, listener, logger)
 }
@@ -168,7 +179,13 @@ func serve(ctx context.Context, session service.Session) error {
 // until serves until ctx ends, then lets requests under way finish.
 func until(ctx context.Context, server *http.Server, listener net.Listener, logger *slog.Logger) error {
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() {
+		if server.TLSConfig != nil {
+			failed <- server.ServeTLS(listener, "", "") // the configuration has the certificate
+			return
+		}
+		failed <- server.Serve(listener)
+	}()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
