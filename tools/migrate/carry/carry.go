@@ -85,7 +85,11 @@ func Over(ctx context.Context, from, to *stores.Store, ref secret.Ref, expected 
 	_, err = to.Set(ctx, request)
 	switch {
 	case fault.Is(err, fault.VersionConflict, fault.AlreadyExists):
-		return m, &ConflictError{ref, expected, "another"}
+		found, _, again := Compare(ctx, to, ref, source.Value)
+		if again != nil {
+			return m, again
+		}
+		return m, &ConflictError{ref, expected, found}
 	case err != nil && !unknown(err):
 		return m, err
 	}

@@ -59,7 +59,7 @@ func (s *session) takesSection() bool {
 }
 
 func (s *session) backups(ctx context.Context) (b cutover.Backups, err error) {
-	text, err := s.ledger.Note(ctx, handover.NoteSwitchFiles)
+	text, err := s.ledger.Note(ctx, ledger.NoteSwitchFiles)
 	if err != nil || text == "" {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (s *session) handover(ctx context.Context, c *cli.Context) (*handover.Hando
 	}
 	return handover.New(handover.Config{
 		Ledger: s.ledger, Source: handover.Side{Store: s.pair.From, Wanted: source}, Target: handover.Side{Store: s.pair.To, Wanted: target},
-		Settings: files, Uses: s.db.SecretUses, Now: s.Now, Say: func(text string) { s.note("%s", text) },
+		Settings: files, Uses: s.db.SecretUses, Workers: verifyConcurrency, Now: s.Now, Say: func(text string) { s.note("%s", text) },
 		Processes: cutover.Wait{Database: s.db, By: "identitymesh-migrate, " + who, Now: s.Now, Limit: c.Duration(flagWait), Poll: processPoll,
 			Say: func(text string) { s.note("%s", text) }},
 	}), nil

@@ -15,7 +15,6 @@ package handover
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -53,6 +52,8 @@ type Config struct {
 	// Uses returns the refs in the configurations of connectors, with the names of
 	// those.
 	Uses func(ctx context.Context) (map[secret.Ref][]string, error)
+	// Workers is how many refs are looked at together; the plugins pace the calls.
+	Workers int
 	// Now is the clock.
 	Now func() time.Time
 	// Say tells the operator what is being done.
@@ -99,40 +100,14 @@ func (o *Outcome) notice(ref secret.Ref, format string, args ...any) {
 	o.Notices = append(o.Notices, Notice{ref, fmt.Sprintf(format, args...)})
 }
 
-// The facts that the ledger keeps of a handover.
-const (
-	// NoteSwitchBegan is when the settings were first about to be written, and names
-	// their backups; NoteSwitchFiles are those, NoteInForce when every process used
-	// the target.
-	NoteSwitchBegan = "switch.began"
-	NoteSwitchFiles = "switch.files"
-	NoteInForce     = "switch.in force"
-	// NoteBackBegan and NoteBackFiles are those of a rollback.
-	NoteBackBegan = "rollback.began"
-	NoteBackFiles = "rollback.files"
-)
-
 // began returns the time under key, which is recorded when it is not known yet.
 func (h *Handover) began(ctx context.Context, key string) (time.Time, error) {
-	at, err := Time(ctx, h.Ledger, key)
+	at, err := h.Ledger.Time(ctx, key)
 	if err != nil || !at.IsZero() {
 		return at, err
 	}
 	at = h.Now().UTC().Truncate(time.Millisecond)
 	return at, h.Ledger.SetNote(ctx, key, at.Format(time.RFC3339Nano))
-}
-
-// Time returns a time that the ledger keeps under key, zero when it does not.
-func Time(ctx context.Context, l *ledger.Ledger, key string) (time.Time, error) {
-	text, err := l.Note(ctx, key)
-	if err != nil || text == "" {
-		return time.Time{}, err
-	}
-	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return at, fmt.Errorf("the ledger %s has no time under %s: %w", l.Path(), key, err)
-	}
-	return at, nil
 }
 
 // PartError is a handover that stopped after it had begun: some parts use the one
@@ -199,9 +174,6 @@ func (h *Handover) force(ctx context.Context, side Side, at time.Time, note stri
 	return nil
 }
 
-// workers is how many refs are looked at together; the plugins pace the calls.
-const workers = 8
-
 // each calls do for every ref in the states, several at a time. What do returns is
 // collected; it does not stop the others.
 func (h *Handover) each(ctx context.Context, states []ledger.State, do func(ledger.Entry) error) error {
@@ -210,7 +182,7 @@ func (h *Handover) each(ctx context.Context, states []ledger.State, do func(ledg
 	var mu sync.Mutex
 	var left LeftError
 	var running sync.WaitGroup
-	for range workers {
+	for range max(1, h.Workers) {
 		running.Go(func() {
 			for e := range entries {
 				if err := do(e); err != nil {
@@ -244,7 +216,7 @@ func begin(ctx context.Context, l *ledger.Ledger, e ledger.Entry, step ledger.St
 	}
 	i, begun, err := l.Resume(ctx, e)
 	if err == nil && begun.Step != step {
-		err = errors.New("its step " + string(begun.Step) + " was interrupted; repeat that command first")
+		err = fmt.Errorf("its step %s was interrupted; repeat that command first", begun.Step)
 	}
 	return i, err
 }

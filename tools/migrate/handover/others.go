@@ -85,6 +85,9 @@ func (h *Handover) other(ctx context.Context, m secret.Metadata, ref secret.Ref,
 	var conflict *carry.ConflictError
 	if errors.As(err, &conflict) {
 		decide(ref, "was set in "+h.Target.Provider+" after the switch, and "+h.Source.Provider+" has another value")
+		if err := h.tellConflict(ctx, conflict); err != nil {
+			return err
+		}
 		return h.Ledger.Fail(ctx, begun, err, ledger.Change{})
 	}
 	if err != nil {

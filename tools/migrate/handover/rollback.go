@@ -46,7 +46,7 @@ func (h *Handover) Rollback(ctx context.Context, o RollbackOptions) (*Outcome, e
 	if n := counts[ledger.Purged]; n > 0 {
 		return out, &PurgedError{n, h.Target.Provider, h.Source.Provider}
 	}
-	switched, err := Time(ctx, h.Ledger, NoteSwitchBegan)
+	switched, err := h.Ledger.Time(ctx, ledger.NoteSwitchBegan)
 	if err != nil {
 		return out, err
 	}
@@ -56,7 +56,7 @@ func (h *Handover) Rollback(ctx context.Context, o RollbackOptions) (*Outcome, e
 	if err := h.Settings.Check(); err != nil {
 		return out, err
 	}
-	at, err := h.began(ctx, NoteBackBegan)
+	at, err := h.began(ctx, ledger.NoteBackBegan)
 	if err != nil {
 		return out, err
 	}
@@ -68,7 +68,7 @@ func (h *Handover) Rollback(ctx context.Context, o RollbackOptions) (*Outcome, e
 		return out, errors.Join(err, h.Ledger.Fail(ctx, whole, err, ledger.Change{}))
 	}
 	// A later switch begins anew.
-	for _, key := range []string{NoteSwitchBegan, NoteSwitchFiles, NoteInForce, NoteBackBegan} {
+	for _, key := range []string{ledger.NoteSwitchBegan, ledger.NoteSwitchFiles, ledger.NoteInForce, ledger.NoteBackBegan} {
 		if err := h.Ledger.SetNote(ctx, key, ""); err != nil {
 			return out, err
 		}
@@ -81,7 +81,7 @@ func (h *Handover) toSource(ctx context.Context, o RollbackOptions, at, switched
 	if err := h.takeBack(ctx, o, switched, out); err != nil {
 		return err
 	}
-	if err := h.force(ctx, h.Source, at, NoteBackFiles, out); err != nil {
+	if err := h.force(ctx, h.Source, at, ledger.NoteBackFiles, out); err != nil {
 		return err
 	}
 	h.Say("looking once more for secrets that were set in " + h.Target.Provider + " meanwhile")
@@ -109,7 +109,7 @@ func (h *Handover) giveUp(ctx context.Context, e ledger.Entry, out *Outcome) err
 			return err
 		}
 		if begun.Step != ledger.Rollback {
-			if err := h.Ledger.Fail(ctx, step, fault.New(fault.Cancelled, fault.SourceHost, "rolled back"), ledger.Change{}); err != nil {
+			if err := h.Ledger.Fail(ctx, step, errRolledBack(), ledger.Change{}); err != nil {
 				return err
 			}
 			return h.Ledger.Record(ctx, e.Ref, ledger.Rollback, ledger.Change{})
@@ -131,15 +131,15 @@ func (h *Handover) takeBack(ctx context.Context, o RollbackOptions, switched tim
 		defer out.mu.Unlock()
 		both[ref] = why
 	}
-	if err := h.Ledger.Entries(ctx, copiedStates(), func(e ledger.Entry) error {
-		if e.TargetVersion != "" {
+	if err := h.Ledger.Entries(ctx, backStates(), func(e ledger.Entry) error {
+		if copied(e) {
 			known[e.Ref] = true
 		}
 		return nil
 	}); err != nil {
 		return err
 	}
-	err := h.each(ctx, copiedStates(), func(e ledger.Entry) error {
+	err := h.each(ctx, backStates(), func(e ledger.Entry) error {
 		if !known[e.Ref] {
 			return nil // it never was in the target's copy: see below
 		}
@@ -159,10 +159,8 @@ func (h *Handover) takeBack(ctx context.Context, o RollbackOptions, switched tim
 	return problems.Err()
 }
 
-// copiedStates are those of refs that the target may serve.
-func copiedStates() []ledger.State {
-	return []ledger.State{ledger.Copied, ledger.Verified, ledger.Drifted, ledger.Switched, ledger.Soaking, ledger.RolledBack}
-}
+// copied reports whether this migration ever gave a ref to the target.
+func copied(e ledger.Entry) bool { return e.Written != "" }
 
 // back takes the value of a ref from the target to the source where it was set in
 // the target after the last look.
@@ -174,17 +172,30 @@ func (h *Handover) back(ctx context.Context, e ledger.Entry, o RollbackOptions, 
 		return nil
 	case err != nil:
 		return err
-	case target.Version == e.TargetVersion && e.Open == 0 || o.KeepSource[e.Ref]:
-		return nil
 	}
-	step, err := begin(ctx, h.Ledger, e, ledger.Rollback)
+	expected := e.SourceVersion
+	_, err = h.Source.Store.Look(ctx, e.Ref)
+	switch {
+	case fault.Is(err, fault.NotFound, fault.Deleted):
+		expected = "" // a purge may have got that far
+	case err != nil:
+		return err
+	case target.Version == e.Written, paired(e) && target.Version == e.TargetVersion && e.Open == 0, o.KeepSource[e.Ref]:
+		return nil // nobody set the target, or it was taken back already
+	case !paired(e):
+		expected = neither // whatever differs is for an operator
+	}
+	e, step, err := h.takeUp(ctx, e)
 	if err != nil {
 		return err
 	}
-	moved, err := h.over(ctx, e.Ref, e.SourceVersion, o)
+	moved, err := h.over(ctx, e.Ref, expected, o)
 	var conflict *carry.ConflictError
 	if errors.As(err, &conflict) {
 		decide(e.Ref, "was set in both stores since it was copied")
+		if err := h.tellConflict(ctx, conflict); err != nil {
+			return err
+		}
 	}
 	if err != nil {
 		failed := h.Ledger.Fail(ctx, step, err, ledger.Change{})
@@ -199,15 +210,55 @@ func (h *Handover) back(ctx context.Context, e ledger.Entry, o RollbackOptions, 
 	return h.Ledger.End(ctx, step, ledger.Change{SourceVersion: moved.From, TargetVersion: moved.To})
 }
 
+// paired reports whether the versions that the ledger has of a ref were of one value.
+func paired(e ledger.Entry) bool {
+	return e.State == ledger.Verified || e.State == ledger.Switched || e.State == ledger.Soaking || e.State == ledger.RolledBack
+}
+
+// neither is a version that no store has.
+const neither = "\x00"
+
+// takeUp begins to take a ref back, after whatever step was interrupted before.
+func (h *Handover) takeUp(ctx context.Context, e ledger.Entry) (ledger.Entry, ledger.Intent, error) {
+	if e.Open == 0 {
+		step, err := begin(ctx, h.Ledger, e, ledger.Rollback)
+		return e, step, err
+	}
+	step, begun, err := h.Ledger.Resume(ctx, e)
+	if err != nil || begun.Step == ledger.Rollback {
+		return e, step, err
+	}
+	if err := h.Ledger.Fail(ctx, step, errRolledBack(), ledger.Change{}); err != nil {
+		return e, step, err
+	}
+	e.Open = 0
+	step, err = begin(ctx, h.Ledger, e, ledger.Rollback)
+	return e, step, err
+}
+
+// errRolledBack is the outcome of a step that a rollback found without one.
+func errRolledBack() error { return fault.New(fault.Cancelled, fault.SourceHost, "rolled back") }
+
+// noteConflict begins the key under which the ledger keeps which version of the source
+// an operator was told of.
+const noteConflict = "rollback.conflict "
+
+func (h *Handover) tellConflict(ctx context.Context, c *carry.ConflictError) error {
+	return h.Ledger.SetNote(ctx, noteConflict+string(c.Ref), string(c.Found))
+}
+
 // over is [carry.Over] from the target to the source, with the versions the right
 // way round.
 func (h *Handover) over(ctx context.Context, ref secret.Ref, expected secret.Version, o RollbackOptions) (carry.Moved, error) {
 	if o.KeepTarget[ref] {
-		m, err := h.Source.Store.Look(ctx, ref)
-		if err != nil && !fault.Is(err, fault.NotFound, fault.Deleted) {
+		// The decision was made over this one; whatever came later is not covered.
+		told, err := h.Ledger.Note(ctx, noteConflict+string(ref))
+		if err != nil {
 			return carry.Moved{}, err
 		}
-		expected = m.Version
+		if told != "" {
+			expected = secret.Version(told)
+		}
 	}
 	m, err := carry.Over(ctx, h.Target.Store, h.Source.Store, ref, expected)
 	m.From, m.To = m.To, m.From

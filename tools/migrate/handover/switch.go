@@ -17,11 +17,16 @@ import (
 
 // SwitchOptions of [Handover.Switch].
 type SwitchOptions struct {
-	// AllowBlocked are refs that may stay behind.
+	// AllowBlocked are refs that may stay behind. What a connector uses may not, unless
+	// no run can read it today either, or a switch that stopped half way is why the
+	// target has another value.
 	AllowBlocked []secret.Ref
 	// Verify compares all copies once more, and notes in the ledger what differs.
 	Verify func(context.Context) error
 }
+
+// ErrGoingBack is a switch after a rollback that did not come to its end.
+var ErrGoingBack = errors.New("a rollback was begun and did not come to its end: finish it first, then plan, run and switch again")
 
 // Switch puts the target into force. Whatever keeps it from that is one
 // [*diag.InvalidError] with all reasons, and nothing was changed. Once the settings
@@ -29,23 +34,33 @@ type SwitchOptions struct {
 // again goes on, and [Handover.Rollback] goes back.
 func (h *Handover) Switch(ctx context.Context, o SwitchOptions) (*Outcome, error) {
 	out := &Outcome{}
-	inForce, err := Time(ctx, h.Ledger, NoteInForce)
+	inForce, err := h.Ledger.Time(ctx, ledger.NoteInForce)
 	if err != nil {
 		return out, err
 	}
+	if back, err := h.Ledger.Note(ctx, ledger.NoteBackBegan); err != nil || back != "" {
+		if err == nil {
+			err = ErrGoingBack
+		}
+		return out, err
+	}
 	if inForce.IsZero() {
-		if err := h.ready(ctx, o.AllowBlocked); err != nil {
+		began, err := h.Ledger.Time(ctx, ledger.NoteSwitchBegan)
+		if err == nil {
+			err = h.ready(ctx, o.AllowBlocked, !began.IsZero())
+		}
+		if err != nil {
 			return out, err
 		}
 		h.Say("comparing all copies once more")
 		if err := o.Verify(ctx); err != nil {
 			return out, err
 		}
-		if err := h.ready(ctx, o.AllowBlocked); err != nil {
+		if err := h.ready(ctx, o.AllowBlocked, !began.IsZero()); err != nil {
 			return out, err
 		}
 	}
-	at, err := h.began(ctx, NoteSwitchBegan)
+	at, err := h.began(ctx, ledger.NoteSwitchBegan)
 	if err != nil {
 		return out, err
 	}
@@ -61,11 +76,11 @@ func (h *Handover) Switch(ctx context.Context, o SwitchOptions) (*Outcome, error
 }
 
 func (h *Handover) toTarget(ctx context.Context, at, inForce time.Time, out *Outcome) error {
-	if err := h.force(ctx, h.Target, at, NoteSwitchFiles, out); err != nil {
+	if err := h.force(ctx, h.Target, at, ledger.NoteSwitchFiles, out); err != nil {
 		return err
 	}
 	if inForce.IsZero() {
-		if err := h.Ledger.SetNote(ctx, NoteInForce, h.Now().UTC().Format(time.RFC3339Nano)); err != nil {
+		if err := h.Ledger.SetNote(ctx, ledger.NoteInForce, h.Now().UTC().Format(time.RFC3339Nano)); err != nil {
 			return err
 		}
 	}
@@ -115,8 +130,9 @@ func (h *Handover) forward(ctx context.Context, e ledger.Entry, out *Outcome) er
 // maxReasons bounds what is told of refs that are in the way.
 const maxReasons = 20
 
-// ready returns everything that is in the way of a switch.
-func (h *Handover) ready(ctx context.Context, allowed []secret.Ref) error {
+// ready returns everything that is in the way of a switch; half is true when one was
+// begun before.
+func (h *Handover) ready(ctx context.Context, allowed []secret.Ref, half bool) error {
 	var problems diag.List
 	add := func(format string, args ...any) { problems.Errorf("", format, args...) }
 	if err := h.Settings.Check(); err != nil {
@@ -134,11 +150,18 @@ func (h *Handover) ready(ctx context.Context, allowed []secret.Ref) error {
 		case ledger.Verified, ledger.Switched, ledger.Soaking:
 			delete(uses, e.Ref)
 		case ledger.Blocked:
-			if !slices.Contains(allowed, e.Ref) {
+			connectors, used := uses[e.Ref]
+			delete(uses, e.Ref)
+			switch {
+			case e.Verdict == ledger.Unreadable && slices.Contains(allowed, e.Ref):
+				// No run can read it today either.
+			case half && e.Verdict == ledger.Differs && slices.Contains(allowed, e.Ref):
+				// A process that uses the target already set it there.
+			case used:
+				why = fmt.Sprintf("is blocked (%s) and cannot stay behind, because %s uses it: see to it, then plan and run again",
+					e.Reason, strings.Join(connectors, ", "))
+			case !slices.Contains(allowed, e.Ref):
 				why = fmt.Sprintf("is blocked (%s): see to it, or say --allow-blocked %s to leave it behind", e.Reason, e.Ref)
-			}
-			if e.Verdict == ledger.Unreadable {
-				delete(uses, e.Ref) // no run can read it today either
 			}
 		case ledger.RolledBack:
 			why = "was rolled back: plan and run again"

@@ -78,7 +78,7 @@ func Code(err error) int {
 		return HalfWay
 	case errors.As(err, &soaked):
 		return SoakFailed
-	case errors.As(err, &left), errors.Is(err, soak.ErrUnproved), errors.Is(err, purge.ErrNothing), errors.Is(err, soak.ErrNotInForce):
+	case errors.As(err, &left), errors.Is(err, soak.ErrUnproved), errors.Is(err, purge.ErrNothing), errors.Is(err, ledger.ErrNotInForce):
 		return WorkLeft
 	case errors.As(err, &invalid), errors.As(err, &same), errors.As(err, &other):
 		return Configuration

@@ -86,7 +86,10 @@ func Make(ctx context.Context, c Config) (Result, error) {
 	}
 	p := &planner{Config: c}
 	p.result.Notes = []string{}
-	var err error
+	err := c.Ledger.NotSwitched(ctx)
+	if err != nil {
+		return p.result, err
+	}
 	if p.plan, err = c.Ledger.BeginPlan(ctx); err != nil {
 		return p.result, err
 	}
@@ -116,7 +119,7 @@ func (p *planner) rights() {
 	for _, result := range to.Check.Results {
 		switch {
 		case result.Skipped:
-			p.note("the target's right to %s was not tried: %s", result.Name, result.Message)
+			p.note("the target's right to %s: %s", result.Name, result.Message)
 		case !result.OK && result.Name == "write":
 			p.write = result.Message
 		case !result.OK:

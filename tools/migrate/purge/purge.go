@@ -59,9 +59,13 @@ func Candidates(ctx context.Context, l *ledger.Ledger) (ready, unproved int, err
 	return ready, unproved, err
 }
 
-// Purge deletes every candidate from the source. Refs that it keeps are in the
+// Purge deletes every candidate from the source, while the target is in force
+// everywhere; [ledger.ErrNotInForce] otherwise. Refs that it keeps are in the
 // outcome; an error is one of the ledger, or the end of ctx.
 func Purge(ctx context.Context, c Config) (o Outcome, err error) {
+	if _, err := c.Ledger.InForce(ctx); err != nil {
+		return o, err
+	}
 	all, _, err := Candidates(ctx, c.Ledger)
 	if err != nil {
 		return o, err

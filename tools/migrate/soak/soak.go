@@ -17,7 +17,6 @@ import (
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/secret"
-	"github.com/identitymesh/identitymesh/tools/migrate/handover"
 	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
 	"github.com/identitymesh/identitymesh/tools/migrate/stores"
 )
@@ -91,9 +90,6 @@ func (e *FailedError) Error() string {
 	return fmt.Sprintf("the soak failed: %s cannot be read: %s: %s", e.Ref, e.Reason, e.Words)
 }
 
-// ErrNotInForce is a soak before the switch.
-var ErrNotInForce = errors.New("the target is not in force everywhere yet: switch first")
-
 // ErrUnproved is the end of a soak in which refs were not read that connectors use.
 var ErrUnproved = errors.New("refs that connectors use were not read by any run yet: run those connectors, and soak on")
 
@@ -112,13 +108,11 @@ const (
 // that failed, or ended, is begun anew.
 func Open(ctx context.Context, c Config) (*Soak, error) {
 	s := &Soak{Config: c, counted: map[secret.Ref]counts{}}
-	inForce, err := c.Ledger.Note(ctx, handover.NoteInForce)
+	at, err := c.Ledger.InForce(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if inForce == "" {
-		return nil, ErrNotInForce
-	}
+	inForce := at.Format(time.RFC3339Nano)
 	p, err := See(ctx, c.Ledger)
 	if err != nil {
 		return nil, err
@@ -155,7 +149,7 @@ func See(ctx context.Context, l *ledger.Ledger) (p Progress, err error) {
 		key  string
 		into *time.Time
 	}{{noteBegan, &p.Began}, {noteUntil, &p.Until}, {notePassed, &p.Passed}} {
-		if *n.into, err = handover.Time(ctx, l, n.key); err != nil {
+		if *n.into, err = l.Time(ctx, n.key); err != nil {
 			return p, err
 		}
 	}
