@@ -38,10 +38,23 @@ import (
 
 // Secrets changes secrets and shows what may be shown.
 type Secrets interface {
+	SecretReader
+	SecretWriter
+}
+
+// SecretReader shows secrets.
+type SecretReader interface {
 	Describe(ctx context.Context, ref secret.Ref) (secret.Metadata, error)
 	List(ctx context.Context, req provider.ListRequest) (secret.Page, error)
+	ListVersions(ctx context.Context, ref secret.Ref, req provider.ListRequest) (secret.Page, error)
+}
+
+// SecretWriter changes secrets.
+type SecretWriter interface {
 	Set(ctx context.Context, req provider.SetRequest) (secret.Metadata, error)
 	Delete(ctx context.Context, ref secret.Ref) error
+	Recover(ctx context.Context, ref secret.Ref) (secret.Metadata, error)
+	Purge(ctx context.Context, ref secret.Ref) error
 }
 
 // Provider is the secret provider in force.

@@ -64,6 +64,10 @@ func (w *world) samples() map[string]sample {
 	w.send("POST", schedules, `{"kind":"delta","intervalSeconds":901}`).is(w.t, http.StatusCreated, &past)
 	w.send("POST", "/api/runs", `{"connectorId":"`+c.ID+`","kind":"delta"}`).is(w.t, http.StatusAccepted, &run)
 	w.send("PUT", "/api/secrets", `{"ref":"secret://old","value":"x"}`).is(w.t, http.StatusOK, nil)
+	for _, ref := range []string{"secret://lost", "secret://done"} {
+		w.send("PUT", "/api/secrets", `{"ref":"`+ref+`","value":"x"}`).is(w.t, http.StatusOK, nil)
+		w.send("DELETE", "/api/secrets?ref="+url.QueryEscape(ref), "").is(w.t, http.StatusNoContent, nil)
+	}
 	var old api.Token
 	w.send("POST", "/api/tokens", `{"name":"old","role":"Viewer"}`).is(w.t, http.StatusCreated, &old)
 	cookie, session := w.session(token)
@@ -79,6 +83,8 @@ func (w *world) samples() map[string]sample {
 		"cancel-run":             {"POST", "/api/runs/" + run.ID + "/cancel", "", 200, "runs.cancel", "runs/" + run.ID, nil},
 		"set-secret":             {"PUT", "/api/secrets", `{"ref":"` + ref + `","value":"c4nary"}`, 200, "secrets.set", ref, nil},
 		"delete-secret":          {"DELETE", "/api/secrets?ref=" + url.QueryEscape("secret://old"), "", 204, "secrets.delete", "secret://old", nil},
+		"recover-secret":         {"POST", "/api/secrets/recover", `{"ref":"secret://lost"}`, 200, "secrets.recover", "secret://lost", nil},
+		"purge-secret":           {"POST", "/api/secrets/purge", `{"ref":"secret://done"}`, 204, "secrets.purge", "secret://done", nil},
 		"reload-provider":        {"POST", "/api/provider/reload", "", 200, "provider.reload", "provider", nil},
 		"forget-instance":        {"DELETE", "/api/instances/engine/Gone", "", 204, "instances.forget", "instances/engine/Gone", nil},
 		"reload-instance":        {"POST", "/api/instances/engine/north/reload", "", 202, "instances.reload", "instances/engine/north", nil},

@@ -14,6 +14,7 @@ import (
 	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/diag"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // Object is any JSON object, kept as it was written.
@@ -116,6 +117,14 @@ func (a *API) refs(c store.Connector) []string {
 		}
 	}
 	return refs
+}
+
+// CatchUp writes what lists show of connectors that were written by an older version
+// or a program that knows no types. It ends when that is done, or with ctx.
+func (a *API) CatchUp(ctx context.Context) {
+	if err := a.Store.ShowConnectors(ctx, a.refs); err != nil && ctx.Err() == nil {
+		a.Logger.ErrorContext(ctx, "what lists show of some connectors is not up to date; the next start tries again", telemetry.KeyError, err)
+	}
 }
 
 // ListedConnector is a connector as a list shows it.

@@ -116,7 +116,8 @@ func TestTheDocumentIsComplete(t *testing.T) {
 				}
 			}
 			if takes := op.RequestBody != nil; takes != slices.Contains([]string{
-				"create-connector", "update-connector", "start-run", "create-schedule", "update-schedule", "set-secret", "validate-plugin-config", "start-session", "create-token"}, op.OperationID) {
+				"create-connector", "update-connector", "start-run", "create-schedule", "update-schedule", "set-secret", "validate-plugin-config", "start-session", "create-token",
+				"recover-secret", "purge-secret"}, op.OperationID) {
 				t.Errorf("%s: has a body: %v", op.OperationID, takes)
 			}
 		}

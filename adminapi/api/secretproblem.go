@@ -38,7 +38,7 @@ func nextStep(reason fault.Reason) string {
 	case fault.NotFound:
 		return "Set it, or check the ref's spelling: refs differ by case and by every character."
 	case fault.Deleted:
-		return "Recover it in the store, or purge it there before setting it anew."
+		return "Recover it, or purge it before setting it anew."
 	case fault.VersionConflict, fault.AlreadyExists:
 		return "Describe it and decide anew."
 	case fault.AccessDenied:

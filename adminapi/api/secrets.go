@@ -5,7 +5,9 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -31,7 +33,22 @@ type SecretMetadata struct {
 	NotBefore time.Time         `json:"notBefore,omitzero"`
 	Disabled  bool              `json:"disabled" doc:"The store would refuse to serve it."`
 	Tags      map[string]string `json:"tags,omitempty"`
-	UsedBy    []SecretUse       `json:"usedBy" nullable:"false" doc:"The connectors whose configuration has the ref."`
+	Missing   bool              `json:"missing" doc:"Connectors use it and the store has none: there is no version then."`
+	Deleted   bool              `json:"deleted" doc:"It is missing because it was deleted, and can be recovered."`
+	Store     string            `json:"store" doc:"The secret provider that has it." example:"AzureKeyVault"`
+	UsedBy    []SecretUse       `json:"usedBy" nullable:"false" doc:"Connectors whose configuration has the ref, at most 20 of them."`
+	Users     int64             `json:"usedByCount" doc:"How many connectors there are whose configuration has the ref."`
+	LastUsed  time.Time         `json:"lastUsed,omitzero" doc:"When a run last read it, or tried to; absent before the first."`
+	Outcome   *SecretOutcome    `json:"lastOutcome,omitempty" doc:"How that went."`
+}
+
+// SecretOutcome is how the last read of a secret by a run went.
+type SecretOutcome struct {
+	Outcome       string `json:"outcome" doc:"OK, or why it could not be read." example:"ACCESS_DENIED"`
+	Message       string `json:"message,omitempty" doc:"What the store or its plugin said."`
+	ConnectorID   string `json:"connectorId"`
+	ConnectorName string `json:"connectorName"`
+	RunID         string `json:"runId"`
 }
 
 // SecretUse is a connector that uses a secret.
@@ -40,21 +57,19 @@ type SecretUse struct {
 	ConnectorName string `json:"connectorName"`
 }
 
-func secretMetadata(m secret.Metadata, uses map[string]store.SecretUse) SecretMetadata {
-	use := uses[usedName(m)]
-	return SecretMetadata{
+func (a *API) secretMetadata(m secret.Metadata, use store.SecretUse) SecretMetadata {
+	out := SecretMetadata{
 		Ref: string(m.Ref), Name: m.Name, Version: string(m.Version), Created: utc(m.Created), Updated: utc(m.Updated),
-		Expires: utc(m.Expires), NotBefore: utc(m.NotBefore), Disabled: m.Disabled, Tags: m.Tags,
+		Expires: utc(m.Expires), NotBefore: utc(m.NotBefore), Disabled: m.Disabled, Tags: m.Tags, Store: a.Provider.Status().Provider, Users: use.Count,
 		UsedBy: all(use.Connectors, func(c store.ConnectorName) SecretUse { return SecretUse{ConnectorID: c.ID, ConnectorName: c.Name} }),
 	}
-}
-
-type secretPage struct {
-	Body struct {
-		Items    []SecretMetadata `json:"items" nullable:"false"`
-		Next     string           `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
-		Complete bool             `json:"complete" doc:"On the last page: whether the listing is known to hold everything."`
+	if last := use.Last; !last.Used.IsZero() {
+		out.LastUsed = last.Used.UTC()
+		out.Outcome = &SecretOutcome{
+			Outcome: last.Outcome, Message: last.Message, ConnectorID: last.Connector.ID, ConnectorName: last.Connector.Name, RunID: last.RunID,
+		}
 	}
+	return out
 }
 
 // RefQuery names a secret.
@@ -62,13 +77,26 @@ type RefQuery struct {
 	Ref string `query:"ref" required:"true" doc:"The secret's ref." example:"secret://ad/svc/password"`
 }
 
-type metadataOutput struct{ Body SecretMetadata }
+type metadataOutput struct {
+	ETag string `header:"ETag"`
+	Body SecretMetadata
+}
+
+// versionTag is the entity tag of a secret's version, which may be any text.
+func versionTag(v secret.Version) string {
+	if v == "" {
+		return ""
+	}
+	return `"` + url.PathEscape(string(v)) + `"`
+}
 
 func (a *API) secrets() {
 	const all = "/api/secrets"
 	register(a, authz.SecretsRead, huma.Operation{
 		OperationID: "list-secrets", Method: http.MethodGet, Path: all, Tags: []string{tagSecrets},
-		Summary: "List the secrets of the store", Description: "A page may have fewer items than the limit and still not be the last.",
+		Summary: "List the secrets of the store and those that connectors lack",
+		Description: "In the store's own order, those that connectors use and the store lacks come last. Filters look at some pages of the store at a time: a page may have " +
+			"fewer items than the limit, even none, and still not be the last. For any other order all of the store is read, which is refused for more than 2,000 secrets.",
 	}, a.listSecrets)
 	register(a, authz.SecretsRead, huma.Operation{
 		OperationID: "describe-secret", Method: http.MethodGet, Path: all + "/describe", Tags: []string{tagSecrets},
@@ -81,8 +109,9 @@ func (a *API) secrets() {
 	takes[SecretInput](a, http.MethodPut, all)
 	registerChange(a, authz.SecretsDelete, "secrets.delete", huma.Operation{
 		OperationID: "delete-secret", Method: http.MethodDelete, Path: all, Tags: []string{tagSecrets},
-		Summary: "Delete a secret", Description: "Where the store has soft delete, it can be recovered there. Connectors that use it will fail.",
+		Summary: "Delete a secret", Description: "Where the store has soft delete, it can be recovered. Connectors that use it will fail.",
 	}, a.deleteSecret)
+	a.secretVersions()
 }
 
 // uses returns who uses those secrets, by the name in the store.
@@ -101,24 +130,6 @@ func usedName(m secret.Metadata) string {
 		return m.Name
 	}
 	return naming.Name(string(m.Ref))
-}
-
-func (a *API) listSecrets(ctx context.Context, in *Paging) (*secretPage, error) {
-	page, err := a.Secrets.List(ctx, provider.ListRequest{Size: in.Limit, Token: in.Cursor})
-	if err != nil {
-		return nil, err
-	}
-	uses, err := a.uses(ctx, page.Items...)
-	if err != nil {
-		return nil, err
-	}
-	out := &secretPage{}
-	out.Body.Items = make([]SecretMetadata, 0, len(page.Items))
-	for _, m := range page.Items {
-		out.Body.Items = append(out.Body.Items, secretMetadata(m, uses))
-	}
-	out.Body.Next, out.Body.Complete = page.Next, page.Complete
-	return out, nil
 }
 
 func (in RefQuery) parse() (secret.Ref, error) {
@@ -142,14 +153,21 @@ func (a *API) describeSecret(ctx context.Context, in *RefQuery) (*metadataOutput
 	if err != nil {
 		return nil, err
 	}
-	return &metadataOutput{secretMetadata(m, uses)}, nil
+	return &metadataOutput{versionTag(m.Version), a.secretMetadata(m, uses[usedName(m)])}, nil
 }
 
 // setSecret keeps the value in two buffers, the body and what was read from it,
 // and wipes both. What encoding the call to the plugin and the kernel's buffers
 // hold is beyond reach.
-func (a *API) setSecret(ctx context.Context, in *Payload) (c change[metadataOutput], err error) {
-	req, err := secretRequest(*in)
+func (a *API) setSecret(ctx context.Context, in *struct {
+	IfMatch     string `header:"If-Match" doc:"The ETag that reading the secret returned, to store only if it is still at that version; where the store can check that. Without it, or with *, it is set whatever is there."`
+	IfNoneMatch string `header:"If-None-Match" enum:"*" doc:"Store only if there is none; where the store can check that."`
+	Payload
+}) (c change[metadataOutput], err error) {
+	req, err := secretRequest(in.Payload)
+	if err == nil {
+		err = conditions(&req, in.IfMatch, in.IfNoneMatch)
+	}
 	c.release = func() {
 		in.wipe()
 		req.Value.Wipe()
@@ -167,19 +185,60 @@ func (a *API) setSecret(ctx context.Context, in *Payload) (c change[metadataOutp
 	}
 	c.do = func(ctx context.Context) (d done[metadataOutput], err error) {
 		m, err := a.Secrets.Set(ctx, req)
+		if in.IfMatch+in.IfNoneMatch != "" && fault.Is(err, fault.VersionConflict, fault.AlreadyExists) {
+			return d, changed()
+		}
 		if err != nil {
 			return d, writeProblem(err)
 		}
 		a.Logger.InfoContext(ctx, "secret set", telemetry.KeyRef, string(req.Ref), "operator", authz.From(ctx).Name, "request_id", problem.RequestID(ctx))
-		return done[metadataOutput]{answer: &metadataOutput{secretMetadata(m, uses)}, after: auditedSecret(m)}, nil
+		return done[metadataOutput]{answer: &metadataOutput{versionTag(m.Version), a.secretMetadata(m, uses[usedName(m)])}, after: auditedSecret(m)}, nil
 	}
 	return c, nil
 }
 
-func (a *API) deleteSecret(ctx context.Context, in *RefQuery) (c change[struct{}], err error) {
+// conditions adds to a request what its headers say about the version. A tag that
+// is none of ours can match no version.
+func conditions(req *provider.SetRequest, ifMatch, ifNoneMatch string) error {
+	ifMatch = strings.TrimSpace(ifMatch)
+	if ifMatch == "*" {
+		ifMatch = ""
+	}
+	if ifMatch == "" && ifNoneMatch == "" {
+		return nil
+	}
+	if req.Expected != nil || ifMatch != "" && ifNoneMatch != "" {
+		return problem.Invalid(problem.Item{Path: "header:If-Match", Message: "give one of If-Match, If-None-Match and expectedVersion"})
+	}
+	version := secret.Version("")
+	if ifMatch != "" {
+		text, quoted := strings.CutPrefix(strings.TrimSuffix(ifMatch, `"`), `"`)
+		text, err := url.PathUnescape(text)
+		if !quoted || err != nil || text == "" {
+			return changed()
+		}
+		version = secret.Version(text)
+	}
+	req.Expected = &version
+	return nil
+}
+
+func (a *API) deleteSecret(ctx context.Context, in *struct {
+	RefQuery
+	IfMatch string `header:"If-Match" doc:"The ETag that reading the secret returned; it is compared before the secret is deleted, because stores cannot do both at once. Without it, or with *, it is deleted whatever is there."`
+}) (c change[struct{}], err error) {
 	ref, err := in.parse()
 	if err != nil {
 		return c, err
+	}
+	if tag := strings.TrimSpace(in.IfMatch); tag != "" && tag != "*" {
+		m, err := a.Secrets.Describe(ctx, ref)
+		if err != nil {
+			return c, err
+		}
+		if versionTag(m.Version) != tag {
+			return c, changed()
+		}
 	}
 	// What the store does not know could be anything, a value too, and has no place
 	// in the audit log.

@@ -53,8 +53,8 @@ func TestASecretIsSetDescribedListedAndDeletedAndNeverShown(t *testing.T) {
 		t.Errorf("second page %+v", page)
 	}
 	w.send("DELETE", "/api/secrets?ref="+url.QueryEscape(ref), "").is(t, http.StatusNoContent, nil)
-	w.send("GET", "/api/secrets/describe?ref="+url.QueryEscape(ref), "").problem(t, http.StatusNotFound, "secret-not-found")
-	w.send("DELETE", "/api/secrets?ref="+url.QueryEscape(ref), "").problem(t, http.StatusNotFound, "secret-not-found")
+	w.send("GET", "/api/secrets/describe?ref="+url.QueryEscape(ref), "").problem(t, http.StatusGone, "secret-deleted")
+	w.send("DELETE", "/api/secrets?ref="+url.QueryEscape(ref), "").problem(t, http.StatusGone, "secret-deleted")
 	for what, text := range map[string]string{"an answer": w.replies.String(), "the log": w.logs.String()} {
 		for _, form := range []string{"c4nary", canary, string(quoted), base64.StdEncoding.EncodeToString([]byte(canary)), base64.StdEncoding.EncodeToString(binary)} {
 			if strings.Contains(text, form) {

@@ -22,6 +22,11 @@ type vault struct {
 	mu    sync.Mutex
 	rows  map[secret.Ref]secret.Secret
 	fails *fault.Error
+	// earlier versions, and what was deleted and can be recovered.
+	earlier map[secret.Ref][]secret.Metadata
+	deleted map[secret.Ref]secret.Secret
+	// pages counts the pages that were listed, described the secrets.
+	pages, described int
 }
 
 func (v *vault) definition() provider.Definition[*vault] {
@@ -49,6 +54,9 @@ func (v *vault) row(ref secret.Ref) (secret.Secret, error) {
 		return secret.Secret{}, v.fails
 	}
 	row, ok := v.rows[ref]
+	if _, deleted := v.deleted[ref]; !ok && deleted {
+		return row, fault.New(fault.Deleted, fault.SourceBackend, string(ref)+" is deleted and can be recovered")
+	}
 	if !ok {
 		return row, fault.New(fault.NotFound, fault.SourceBackend, "the vault has no "+string(ref))
 	}
@@ -59,6 +67,7 @@ func (v *vault) row(ref secret.Ref) (secret.Secret, error) {
 func (v *vault) Describe(_ context.Context, ref secret.Ref) (secret.Metadata, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.described++
 	row, err := v.row(ref)
 	return row.Metadata, err
 }
@@ -87,8 +96,11 @@ func (v *vault) Set(_ context.Context, req provider.SetRequest) (secret.Metadata
 			return secret.Metadata{}, fault.New(fault.VersionConflict, fault.SourceBackend, "it is at version "+string(old.Metadata.Version))
 		}
 	}
+	if exists {
+		v.keep(&v.earlier, req.Ref, old.Metadata)
+	}
 	m := secret.Metadata{
-		Ref: req.Ref, Name: naming.Name(string(req.Ref)), Version: secret.Version(fmt.Sprint(len(old.Metadata.Version) + 1)),
+		Ref: req.Ref, Name: naming.Name(string(req.Ref)), Version: secret.Version(fmt.Sprint(len(v.earlier[req.Ref]) + 1)),
 		Created: now, Updated: now, Expires: req.Expires, Tags: req.Tags,
 	}
 	if v.rows == nil {
@@ -102,9 +114,65 @@ func (v *vault) Set(_ context.Context, req provider.SetRequest) (secret.Metadata
 func (v *vault) Delete(_ context.Context, ref secret.Ref) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	_, err := v.row(ref)
+	row, err := v.row(ref)
+	if err != nil {
+		return err
+	}
+	if v.deleted == nil {
+		v.deleted = map[secret.Ref]secret.Secret{}
+	}
+	v.deleted[ref] = row
 	delete(v.rows, ref)
-	return err
+	return nil
+}
+
+func (v *vault) keep(in *map[secret.Ref][]secret.Metadata, ref secret.Ref, m secret.Metadata) {
+	if *in == nil {
+		*in = map[secret.Ref][]secret.Metadata{}
+	}
+	(*in)[ref] = append([]secret.Metadata{m}, (*in)[ref]...)
+}
+
+// Recover implements provider.Recoverer.
+func (v *vault) Recover(_ context.Context, ref secret.Ref) (secret.Metadata, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	row, ok := v.deleted[ref]
+	if !ok {
+		return secret.Metadata{}, fault.New(fault.NotFound, fault.SourceBackend, "nothing deleted is called so")
+	}
+	delete(v.deleted, ref)
+	v.rows[ref] = row
+	return row.Metadata, nil
+}
+
+// Purge implements provider.Recoverer.
+func (v *vault) Purge(_ context.Context, ref secret.Ref) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.deleted, ref)
+	return nil
+}
+
+// ListVersions implements provider.Versioner.
+func (v *vault) ListVersions(_ context.Context, ref secret.Ref, req provider.ListRequest) (secret.Page, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	row, err := v.row(ref)
+	if err != nil {
+		return secret.Page{}, err
+	}
+	list := append([]secret.Metadata{row.Metadata}, v.earlier[ref]...)
+	for n, m := range list {
+		if string(m.Version) == req.Token {
+			list = list[n+1:]
+			break
+		}
+	}
+	if len(list) > req.Size {
+		return secret.Page{Items: list[:req.Size], Next: string(list[req.Size-1].Version)}, nil
+	}
+	return secret.Page{Items: list}, nil
 }
 
 // List implements provider.Lister.
@@ -114,6 +182,7 @@ func (v *vault) List(_ context.Context, req provider.ListRequest) (secret.Page, 
 	if v.fails != nil {
 		return secret.Page{}, v.fails
 	}
+	v.pages++
 	var refs []string
 	for ref := range v.rows {
 		if string(ref) > req.Token {
@@ -141,4 +210,10 @@ func (v *vault) Check(context.Context) (provider.CheckReport, error) {
 	return provider.CheckReport{Target: "memory", Identity: "tester", Results: []provider.CheckResult{
 		{Name: "read", OK: true, Latency: time.Millisecond}, {Name: "write", Skipped: true, Message: "not asked for"},
 	}}, nil
+}
+
+// put stores a value of no interest.
+func (v *vault) put(ref string) error {
+	_, err := v.Set(context.Background(), provider.SetRequest{Ref: secret.Ref(ref), Value: secret.NewValue([]byte("x"))})
+	return err
 }

@@ -211,6 +211,24 @@ func (a administrator) Delete(ctx context.Context, ref secret.Ref) error {
 	return a.plugin.Delete(ctx, ref)
 }
 
+func (a administrator) ListVersions(ctx context.Context, ref secret.Ref, req provider.ListRequest) (secret.Page, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return a.plugin.ListVersions(ctx, ref, req)
+}
+
+func (a administrator) Recover(ctx context.Context, ref secret.Ref) (secret.Metadata, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return a.plugin.Recover(ctx, ref)
+}
+
+func (a administrator) Purge(ctx context.Context, ref secret.Ref) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return a.plugin.Purge(ctx, ref)
+}
+
 // administered is the provider in force; the world says how it is.
 type administered struct {
 	plugin facade.Plugin

@@ -174,7 +174,9 @@ func (j *job) do(ctx context.Context) (store.Counts, error) {
 	if err := kind.Validate(c.Config).Err(); err != nil {
 		return store.Counts{}, &Error{Reason: ReasonConfig, Err: fmt.Errorf("the configuration of connector %s: %w", c.Name, err)}
 	}
-	values, err := secrets.Resolve(ctx, j.config.Secrets, connector.SecretRefs(kind, c.Config), j.config.SecretTimeout)
+	reads := &reads{from: j.config.Secrets, now: j.config.Now, of: j.claimed}
+	values, err := secrets.Resolve(ctx, reads, connector.SecretRefs(kind, c.Config), j.config.SecretTimeout)
+	j.note(ctx, reads)
 	if err != nil {
 		return store.Counts{}, err
 	}

@@ -57,6 +57,19 @@ func (a *Administrator) Delete(ctx context.Context, ref secret.Ref) error {
 	return err
 }
 
+// Recover brings a deleted secret back, where the store keeps deleted ones.
+func (a *Administrator) Recover(ctx context.Context, ref secret.Ref) (secret.Metadata, error) {
+	return write(ctx, a.Provider, func(ctx context.Context, f facade.Plugin) (secret.Metadata, error) { return f.Recover(ctx, ref) })
+}
+
+// Purge removes a deleted secret for ever.
+func (a *Administrator) Purge(ctx context.Context, ref secret.Ref) error {
+	_, err := write(ctx, a.Provider, func(ctx context.Context, f facade.Plugin) (struct{}, error) {
+		return struct{}{}, f.Purge(ctx, ref)
+	})
+	return err
+}
+
 // metadata is what both doors show.
 type metadata struct{ *Provider }
 
@@ -68,6 +81,11 @@ func (m *metadata) Describe(ctx context.Context, ref secret.Ref) (secret.Metadat
 // List returns a page of the store's secrets.
 func (m *metadata) List(ctx context.Context, req provider.ListRequest) (secret.Page, error) {
 	return read(ctx, m.Provider, func(ctx context.Context, f facade.Plugin) (secret.Page, error) { return f.List(ctx, req) })
+}
+
+// ListVersions returns a page of a secret's versions.
+func (m *metadata) ListVersions(ctx context.Context, ref secret.Ref, req provider.ListRequest) (secret.Page, error) {
+	return read(ctx, m.Provider, func(ctx context.Context, f facade.Plugin) (secret.Page, error) { return f.ListVersions(ctx, ref, req) })
 }
 
 // read makes a call that changes nothing. When the plugin dies under it, it is

@@ -161,6 +161,7 @@ func serve(ctx context.Context, session service.Session) error {
 	})
 	var obeying sync.WaitGroup
 	obeying.Go(func() { reloads.Obey(living) })
+	obeying.Go(func() { operations.CatchUp(living) })
 	obeying.Go(func() {
 		pluginstate.Keep(living, pluginstate.Config{
 			Store: db, Self: self, Provider: secrets, Changed: changed, Heartbeat: settings.Engine.HeartbeatInterval, Logger: logger,

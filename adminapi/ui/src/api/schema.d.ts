@@ -586,8 +586,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the secrets of the store
-         * @description A page may have fewer items than the limit and still not be the last.
+         * List the secrets of the store and those that connectors lack
+         * @description In the store's own order, those that connectors use and the store lacks come last. Filters look at some pages of the store at a time: a page may have fewer items than the limit, even none, and still not be the last. For any other order all of the store is read, which is refused for more than 2,000 secrets.
          */
         get: operations["list-secrets"];
         /**
@@ -598,7 +598,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a secret
-         * @description Where the store has soft delete, it can be recovered there. Connectors that use it will fail.
+         * @description Where the store has soft delete, it can be recovered. Connectors that use it will fail.
          */
         delete: operations["delete-secret"];
         options?: never;
@@ -615,6 +615,66 @@ export interface paths {
         };
         /** Read what may be shown of a secret */
         get: operations["describe-secret"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secrets/purge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove a deleted secret for ever
+         * @description Nobody can bring it back; only for stores that keep deleted secrets.
+         */
+        post: operations["purge-secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secrets/recover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Recover a deleted secret
+         * @description It comes back with its old value; only for stores that keep deleted secrets.
+         */
+        post: operations["recover-secret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/secrets/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the versions of a secret
+         * @description The newest first where the store knows an order; only for stores that keep earlier versions.
+         */
+        get: operations["list-secret-versions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1719,6 +1779,13 @@ export interface components {
             /** Format: double */
             p99: number;
         };
+        RefInput: {
+            /**
+             * @description The secret's ref.
+             * @example secret://ad/svc/password
+             */
+            ref: string;
+        };
         Reload: {
             /**
              * Format: date-time
@@ -1945,10 +2012,21 @@ export interface components {
         SecretMetadata: {
             /** Format: date-time */
             created?: string;
+            /** @description It is missing because it was deleted, and can be recovered. */
+            deleted: boolean;
             /** @description The store would refuse to serve it. */
             disabled: boolean;
             /** Format: date-time */
             expires?: string;
+            /** @description How that went. */
+            lastOutcome?: components["schemas"]["SecretOutcome"];
+            /**
+             * Format: date-time
+             * @description When a run last read it, or tried to; absent before the first.
+             */
+            lastUsed?: string;
+            /** @description Connectors use it and the store has none: there is no version then. */
+            missing: boolean;
             /**
              * @description What the secret is called in the store.
              * @example im-4dcca9e40db8d988ebd8f907f7449ec4
@@ -1958,17 +2036,39 @@ export interface components {
             notBefore?: string;
             /** @description Absent when the store knows only the name. */
             ref?: string;
+            /**
+             * @description The secret provider that has it.
+             * @example AzureKeyVault
+             */
+            store: string;
             tags?: {
                 [key: string]: string;
             };
             /** Format: date-time */
             updated?: string;
-            /** @description The connectors whose configuration has the ref. */
+            /** @description Connectors whose configuration has the ref, at most 20 of them. */
             usedBy: components["schemas"]["SecretUse"][];
+            /**
+             * Format: int64
+             * @description How many connectors there are whose configuration has the ref.
+             */
+            usedByCount: number;
             version: string;
         };
+        SecretOutcome: {
+            connectorId: string;
+            connectorName: string;
+            /** @description What the store or its plugin said. */
+            message?: string;
+            /**
+             * @description OK, or why it could not be read.
+             * @example ACCESS_DENIED
+             */
+            outcome: string;
+            runId: string;
+        };
         SecretPageBody: {
-            /** @description On the last page: whether the listing is known to hold everything. */
+            /** @description On the last page: whether the store's listing is known to hold everything. */
             complete: boolean;
             items: components["schemas"]["SecretMetadata"][];
             /** @description The cursor of the next page; absent on the last one. */
@@ -1977,6 +2077,19 @@ export interface components {
         SecretUse: {
             connectorId: string;
             connectorName: string;
+        };
+        SecretVersion: {
+            /** Format: date-time */
+            created?: string;
+            /** @description The store would refuse to serve it. */
+            disabled: boolean;
+            /** Format: date-time */
+            expires?: string;
+            /** Format: date-time */
+            notBefore?: string;
+            /** Format: date-time */
+            updated?: string;
+            version: string;
         };
         Session: {
             /**
@@ -2197,6 +2310,11 @@ export interface components {
             pid?: number;
             reason?: string;
             state: string;
+        };
+        VersionPageBody: {
+            items: components["schemas"]["SecretVersion"][];
+            /** @description The cursor of the next page; absent on the last one. */
+            next?: string;
         };
     };
     responses: never;
@@ -3533,6 +3651,16 @@ export interface operations {
                 limit?: number;
                 /** @description The next of the page before, of the same query; empty for the first page. */
                 cursor?: string;
+                /** @description The store's own order, or a field. What has no such time comes last when the earliest come first. */
+                sort?: "store" | "ref" | "-ref" | "updated" | "-updated" | "expires" | "-expires" | "lastUsed" | "-lastUsed";
+                /** @description A part of the ref or of the name, in any case. */
+                q?: string;
+                /** @description Only those that connectors use, or that none uses. */
+                used?: "true" | "false";
+                /** @description Only those that connectors use and the store lacks, or that it has. */
+                missing?: "true" | "false";
+                /** @description Only those that expire before, or have expired. */
+                expiresBefore?: string;
             };
             header?: never;
             path?: never;
@@ -3563,7 +3691,12 @@ export interface operations {
     "set-secret": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag that reading the secret returned, to store only if it is still at that version; where the store can check that. Without it, or with *, it is set whatever is there. */
+                "If-Match"?: string;
+                /** @description Store only if there is none; where the store can check that. */
+                "If-None-Match"?: "*";
+            };
             path?: never;
             cookie?: never;
         };
@@ -3576,6 +3709,7 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3599,7 +3733,10 @@ export interface operations {
                 /** @description The secret's ref. */
                 ref: string;
             };
-            header?: never;
+            header?: {
+                /** @description The ETag that reading the secret returned; it is compared before the secret is deleted, because stores cannot do both at once. Without it, or with *, it is deleted whatever is there. */
+                "If-Match"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3638,10 +3775,112 @@ export interface operations {
             /** @description OK */
             200: {
                 headers: {
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SecretMetadata"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "purge-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefInput"];
+            };
+        };
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "recover-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RefInput"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretMetadata"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "list-secret-versions": {
+        parameters: {
+            query: {
+                /** @description The secret's ref. */
+                ref: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The next of the page before, of the same query; empty for the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionPageBody"];
                 };
             };
             /** @description What went wrong, as a problem. */
