@@ -39,6 +39,8 @@ type Log struct {
 	db      *productdb.DB
 	now     func() time.Time
 	trusted []string
+	// keyFolder has a key that is trusted too; empty for none.
+	keyFolder string
 }
 
 // Open brings the tables up to date. The caller keeps the database and closes it;

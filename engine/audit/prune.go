@@ -39,7 +39,7 @@ func (l *Log) pruneOnce(ctx context.Context, chain string, before time.Time, key
 	if err != nil {
 		return 0, err
 	}
-	v, err := newVerifier(chain, cp, append(slices.Clone(l.trusted), key.Public()), nil)
+	v, err := newVerifier(chain, cp, append(slices.Clone(l.trusts()), key.Public()), nil)
 	if err != nil {
 		return 0, err
 	}

@@ -74,7 +74,7 @@ func OpenRecorder(ctx context.Context, c RecorderConfig) (*Recorder, error) {
 	if c.Retry == 0 {
 		c.Retry = 5 * time.Second
 	}
-	s, err := openSpool(c.File, c.NewID, c.MaxBytes)
+	s, err := openSpool(ctx, c.File, c.NewID, c.MaxBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -246,7 +246,9 @@ func TestTwoProcessesDoNotShareAFile(t *testing.T) {
 	c := config(w.Log, w.folder, &bytes.Buffer{})
 	r := w.record(c)
 	defer r.Close()
-	if _, err := audit.OpenRecorder(t.Context(), c); err == nil || !strings.Contains(err.Error(), "InstanceName") {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := audit.OpenRecorder(ctx, c); err == nil || !strings.Contains(err.Error(), "InstanceName") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,16 +43,24 @@ type spool struct {
 	maxBytes int64
 }
 
+const (
+	lockWait = 5 * time.Second
+	lockPoll = 50 * time.Millisecond
+)
+
 type spoolHeader struct {
 	Source string `json:"source"`
 }
 
 // openSpool opens the file, or makes it with a new source. What a process that was
 // killed left in it counts as waiting.
-func openSpool(path string, newID func() string, maxBytes int64) (s *spool, err error) {
+func openSpool(ctx context.Context, path string, newID func() string, maxBytes int64) (s *spool, err error) {
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
-	ok, err := lock.TryLock()
-	if err != nil {
+	// One that is about to end is waited for.
+	waiting, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	ok, err := lock.TryLockContext(waiting, lockPoll)
+	if err != nil && waiting.Err() == nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 	if !ok {

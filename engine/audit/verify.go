@@ -154,6 +154,24 @@ func (v *verifier) finish() error {
 // checkpoints. Call it before the log is used.
 func (l *Log) Trust(keys ...string) { l.trusted = keys }
 
+// TrustKeyOf trusts the key in the data folder too, from when it is made on.
+func (l *Log) TrustKeyOf(dataFolder string, keys ...string) {
+	l.keyFolder, l.trusted = dataFolder, keys
+}
+
+// trusts returns the public keys that are trusted now. A key that cannot be read
+// vouches for nothing.
+func (l *Log) trusts() []string {
+	if l.keyFolder == "" {
+		return l.trusted
+	}
+	key, err := OpenKey(l.keyFolder, false)
+	if err != nil {
+		return l.trusted
+	}
+	return append(slices.Clone(l.trusted), key.Public())
+}
+
 // Verify checks the whole chain of what people did and that it ends where its head
 // says. A chain that was changed gives a [*BrokenError] beside what was good before
 // it.
@@ -185,7 +203,7 @@ func (l *Log) verifyOnce(ctx context.Context, chain string, heads *Heads) (Repor
 	if err != nil {
 		return Report{}, nil, err
 	}
-	v, err := newVerifier(chain, cp, l.trusted, heads)
+	v, err := newVerifier(chain, cp, l.trusts(), heads)
 	if err != nil {
 		return v.report, cp, err
 	}

@@ -7,12 +7,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/urfave/cli/v2"
 
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/service"
 	"github.com/identitymesh/identitymesh/sdk/boot"
+	"github.com/identitymesh/identitymesh/sdk/wholefile"
 )
 
 // auditCommand is what auditors do without the Admin API: whoever could change
@@ -28,74 +31,179 @@ func auditCommand(config cli.Flag, onUsage cli.OnUsageErrorFunc, noArguments fun
 	}
 	file := &cli.PathFlag{Name: "file", Usage: "verify the export `FILE` instead; needs neither database nor configuration"}
 	out := &cli.PathFlag{Name: "out", Usage: "write to the new file `FILE` instead of standard output"}
+	heads := &cli.PathFlag{Name: "heads", Usage: "check against the heads in `FILE`, which were written out of the database; needs --key-file"}
+	keyFile := &cli.PathFlag{Name: "key-file", Usage: "the `FILE` with the key of the heads, as in Audit:Head:KeyFile"}
+	trust := &cli.StringSliceFlag{Name: "trust", Usage: "trust this public `KEY` about what was removed, beside this host's own; see audit key"}
+	connector := &cli.StringFlag{Name: "connector", Usage: "the chain of what runs of the connector `ID` did to objects, instead of what people did"}
+	before := &cli.StringFlag{Name: "before", Usage: "remove what was recorded before `DATE`, such as 2026-01-31", Required: true}
+	objects := &cli.BoolFlag{Name: "objects", Usage: "remove records of what runs did to objects, instead of what people did"}
 	return &cli.Command{
 		Name:            "audit",
-		Usage:           "verify and export the record of what was changed",
+		Usage:           "verify, export and shorten the record of what was changed",
 		HideHelpCommand: true,
 		OnUsageError:    onUsage,
 		Action: checked(func(*cli.Context) error {
-			return &boot.UsageError{Err: errors.New("what about the audit log? The commands are: audit verify, audit export")}
+			return &boot.UsageError{Err: errors.New("what about the audit log? The commands are: audit verify, audit export, audit key, audit prune")}
 		}),
 		Subcommands: []*cli.Command{{
 			Name:  "verify",
 			Usage: "check that nobody changed the audit log, or an export of it",
 			Description: "Exit code 0 when it is as it was written. Exit code 1 when it is not, with the first record that does not\n" +
 				"fit and why, or when it could not be read.",
-			Flags: []cli.Flag{config, file}, OnUsageError: onUsage,
+			Flags: []cli.Flag{config, file, heads, keyFile, trust}, OnUsageError: onUsage,
 			Action: checked(func(c *cli.Context) error {
-				if c.IsSet(file.Name) {
-					return verifyFile(c.App.Writer, c.Path(file.Name))
+				known, err := readHeads(c.App.Writer, c.Path(heads.Name), c.Path(keyFile.Name))
+				if err != nil {
+					return err
 				}
-				return verifyLog(c.Context, c.App.Writer, service.ConfigFile(c))
+				if c.IsSet(file.Name) {
+					return verifyFile(c.App.Writer, c.Path(file.Name), audit.Offline{Trusted: c.StringSlice(trust.Name), Heads: known})
+				}
+				return verifyLog(c.Context, c.App.Writer, service.ConfigFile(c), c.StringSlice(trust.Name), known)
 			}),
 		}, {
 			Name:  "export",
 			Usage: "write the audit log as JSON lines, for audit verify --file and for other programs",
-			Flags: []cli.Flag{config, out}, OnUsageError: onUsage,
+			Flags: []cli.Flag{config, out, connector}, OnUsageError: onUsage,
 			Action: checked(func(c *cli.Context) error {
-				return withLog(c.Context, service.ConfigFile(c), func(log *audit.Log, _ string) error {
-					if c.IsSet(out.Name) {
-						return exportTo(c.Context, log, c.Path(out.Name))
+				return withLog(c.Context, service.ConfigFile(c), nil, func(log *audit.Log, _ string, _ *boot.Program) error {
+					write := func(w io.Writer) error { return log.Export(c.Context, w) }
+					if c.IsSet(connector.Name) {
+						write = func(w io.Writer) error { return log.ExportObjects(c.Context, c.String(connector.Name), w) }
 					}
-					return log.Export(c.Context, c.App.Writer)
+					if c.IsSet(out.Name) {
+						return exportTo(c.Path(out.Name), write)
+					}
+					return write(c.App.Writer)
+				})
+			}),
+		}, {
+			Name:  "key",
+			Usage: "print the public key of this host that signs what is removed from the audit log, for audit verify --trust",
+			Flags: []cli.Flag{config}, OnUsageError: onUsage,
+			Action: checked(func(c *cli.Context) error {
+				return withLog(c.Context, service.ConfigFile(c), nil, func(_ *audit.Log, _ string, program *boot.Program) error {
+					key, err := audit.OpenKey(program.Settings.Product.DataFolder, true)
+					if err != nil {
+						return err
+					}
+					_, err = fmt.Fprintln(c.App.Writer, key.Public())
+					return err
+				})
+			}),
+		}, {
+			Name:  "prune",
+			Usage: "remove old records from the audit log, behind a signed checkpoint",
+			Description: "The records are verified before they are removed, and the rest verifies afterwards. IdentityMesh:Retention\n" +
+				"lets the Admin API do so every day.",
+			Flags: []cli.Flag{config, before, objects, trust}, OnUsageError: onUsage,
+			Action: checked(func(c *cli.Context) error {
+				at, err := day(c.String(before.Name))
+				if err != nil {
+					return err
+				}
+				r := audit.Retention{Admin: at}
+				if c.Bool(objects.Name) {
+					r = audit.Retention{Objects: at}
+				}
+				return withLog(c.Context, service.ConfigFile(c), c.StringSlice(trust.Name), func(log *audit.Log, of string, program *boot.Program) error {
+					return prune(c.Context, c.App.Writer, log, of, r, program.Settings.Product.DataFolder)
 				})
 			}),
 		}},
 	}
 }
 
+func day(text string) (time.Time, error) {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.Parse(layout, text); err == nil && !at.After(time.Now()) {
+			return at, nil
+		}
+	}
+	return time.Time{}, &boot.UsageError{Err: fmt.Errorf("--before: expected a date that has been, such as 2026-01-31 or 2026-01-31T12:00:00Z, found %q", text)}
+}
+
+func prune(ctx context.Context, w io.Writer, log *audit.Log, of string, r audit.Retention, dataFolder string) error {
+	key, err := audit.OpenKey(dataFolder, true)
+	if err != nil {
+		return err
+	}
+	actor, address := audit.Caller()
+	removed, err := log.PruneAll(ctx, r, key, audit.Entry{Actor: actor, Address: address, Action: "audit.prune", Target: "audit", Correlation: uuid.NewString()})
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%d records were removed from the audit log of %s\n", removed, of)
+	return err
+}
+
+// readHeads reads heads that were kept elsewhere, if there are any.
+func readHeads(w io.Writer, path, keyFile string) (*audit.Heads, error) {
+	if (path == "") != (keyFile == "") {
+		return nil, &boot.UsageError{Err: errors.New("--heads and --key-file belong together")}
+	}
+	if path == "" {
+		return nil, nil
+	}
+	key, err := audit.ReadHeadKey(keyFile)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the heads: %w", err)
+	}
+	defer f.Close()
+	heads, err := audit.ReadHeads(f, key)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if heads.Unreadable > 0 {
+		if _, err := fmt.Fprintf(w, "%d lines of %s are no heads; a crash may have cut them off\n", heads.Unreadable, path); err != nil {
+			return nil, err
+		}
+	}
+	return heads, nil
+}
+
 // withLog calls use with the audit log and the name of the database it is in.
-func withLog(ctx context.Context, configFile string, use func(log *audit.Log, of string) error) error {
+func withLog(ctx context.Context, configFile string, trusted []string, use func(log *audit.Log, of string, program *boot.Program) error) error {
 	program, db, err := start(ctx, boot.Config{ConfigFile: configFile, Quiet: true})
 	if err != nil {
 		return err
 	}
 	defer func() { _ = program.Stop(context.WithoutCancel(ctx)) }()
 	defer db.Close()
-	log, err := audit.Open(ctx, db.DB(), nil)
+	log, err := openLog(ctx, db, program.Settings, trusted)
 	if err != nil {
 		return err
 	}
-	return use(log, db.Target())
+	return use(log, db.Target(), program)
 }
 
-func verifyLog(ctx context.Context, w io.Writer, configFile string) error {
-	return withLog(ctx, configFile, func(log *audit.Log, of string) error {
-		report, err := log.Verify(ctx)
+func verifyLog(ctx context.Context, w io.Writer, configFile string, trusted []string, heads *audit.Heads) error {
+	return withLog(ctx, configFile, trusted, func(log *audit.Log, of string, _ *boot.Program) error {
+		report, err := log.VerifyChain(ctx, audit.AdminChain, heads)
+		if err == nil {
+			err = say(w, "the audit log of "+of, report)
+		}
+		var connectors, records int64
+		err = errors.Join(err, log.VerifyObjects(ctx, heads, func(_ string, r audit.Report) { connectors++; records += r.Records }))
 		if err != nil {
 			return err
 		}
-		return say(w, "the audit log of "+of, report)
+		_, err = fmt.Fprintf(w, "so is what runs did to objects: %d connectors, %d records\n", connectors, records)
+		return err
 	})
 }
 
-func verifyFile(w io.Writer, path string) error {
+func verifyFile(w io.Writer, path string, offline audit.Offline) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("open the export: %w", err)
 	}
 	defer f.Close()
-	report, err := audit.VerifyExport(f)
+	report, err := offline.Verify(f)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
@@ -105,28 +213,23 @@ func verifyFile(w io.Writer, path string) error {
 func say(w io.Writer, what string, report audit.Report) error {
 	_, err := fmt.Fprintf(w, "%s is as it was written: %d records, %d actions without an outcome\nthe newest record has the hash %s\n",
 		what, report.Records, report.Open, report.Hash)
+	if err == nil && report.Removed > 0 {
+		_, err = fmt.Fprintf(w, "%d records before them were removed for their age, signed with the key %s\n", report.Removed, report.Signer)
+	}
+	if err == nil && report.Heads > 0 {
+		_, err = fmt.Fprintf(w, "%d heads that were written elsewhere are in it\n", report.Heads)
+	}
 	return err
 }
 
 // exportTo leaves no file that is not whole, and never overwrites one.
-func exportTo(ctx context.Context, log *audit.Log, path string) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+func exportTo(path string, write func(io.Writer) error) error {
+	err := wholefile.Create(path, 0o600, write)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%s is there already; choose another name for --out", path)
 	}
 	if err != nil {
-		return fmt.Errorf("create the export: %w", err)
+		return fmt.Errorf("export to %s: %w", path, err)
 	}
-	defer func() {
-		if e := f.Close(); err == nil {
-			err = e
-		}
-		if err != nil {
-			err = errors.Join(fmt.Errorf("export to %s: %w", path, err), os.Remove(path))
-		}
-	}()
-	if err := log.Export(ctx, f); err != nil {
-		return err
-	}
-	return f.Sync()
+	return nil
 }

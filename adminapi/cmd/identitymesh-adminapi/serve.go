@@ -21,6 +21,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/system"
 	"github.com/identitymesh/identitymesh/adminapi/web"
 	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/engine/chronicle"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/pluginstate"
 	"github.com/identitymesh/identitymesh/engine/schedule"
@@ -28,7 +29,9 @@ import (
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/boot"
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
+	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host"
+	"github.com/identitymesh/identitymesh/sdk/host/supervise"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
 
@@ -76,13 +79,13 @@ func serve(ctx context.Context, session service.Session) error {
 	defer db.Close()
 	settings, logger := program.Settings, program.Logger
 
-	log, err := audit.Open(ctx, db.DB(), nil)
+	log, err := openLog(ctx, db, settings, nil)
 	if err != nil {
 		return err
 	}
 	tokens := authn.NewTokens(authn.TokensConfig{Store: db, Folder: settings.Product.DataFolder, Logger: logger, Now: time.Now})
 	defer tokens.Close()
-	signIn, err := prepare(ctx, tokens, logger)
+	signIn, created, err := prepare(ctx, tokens, logger)
 	if err != nil {
 		return err
 	}
@@ -96,23 +99,37 @@ func serve(ctx context.Context, session service.Session) error {
 	}
 	defer listener.Close()
 
-	plugin, changed := program.Host(), make(chan struct{}, 1)
-	plugin.OnState = pluginstate.Signal(changed)
-	secrets, err := host.OpenAdministrator(plugin)
-	if err != nil {
-		return fmt.Errorf("start the secret provider: %w", err)
-	}
-	defer secrets.Close()
-
 	machine, _ := os.Hostname()
 	self := store.Instance{
 		Role: store.RoleAdminAPI, Name: settings.Product.InstanceName, Machine: machine, Version: program.Build.Version,
 		Commit: program.Build.Commit, CommitDate: program.Build.Date, Platform: program.Build.Platform,
 		Incarnation: uuid.NewString(), Provider: program.Choice.Provider, Started: time.Now(),
 	}
+	told, err := chronicle.Open(ctx, chronicle.Config{Log: log, Self: self, DataFolder: settings.Product.DataFolder, Logger: logger, Now: time.Now})
+	if err != nil {
+		return err
+	}
+	defer told.Close()
+	keeper, err := keepAudit(program, log, self)
+	if err != nil {
+		return err
+	}
+	if created {
+		told.Happened("tokens.create", "tokens/"+authn.Name, fault.OK, map[string]any{"file": tokens.File()})
+	}
+
+	plugin, changed := program.Host(), make(chan struct{}, 1)
+	signal := pluginstate.Signal(changed)
+	plugin.OnState = func(s supervise.Status) { signal(s); told.Plugin(s) }
+	secrets, err := host.OpenAdministrator(plugin)
+	if err != nil {
+		return fmt.Errorf("start the secret provider: %w", err)
+	}
+	defer secrets.Close()
+
 	reloader := program.Reloader(secrets)
 	reloads := schedule.NewReloads(schedule.ReloadConfig{
-		Store: db, Self: self, Reload: reloader.Reload, Logger: logger,
+		Store: db, Self: self, Reload: told.Reload(reloader.Reload), Logger: logger,
 		Poll: settings.Engine.PollInterval,
 	})
 
@@ -127,7 +144,7 @@ func serve(ctx context.Context, session service.Session) error {
 	})
 	defer sessions.Close()
 	operations, err := api.New(mux, api.Config{
-		Tokens: tokens, Sessions: sessions, SignIns: authn.NewLockout(time.Now), Problems: certificate.problems,
+		Tokens: tokens, Sessions: sessions, SignIns: authn.NewLockout(time.Now), Problems: all(certificate.problems, told.Problems, keeper.Problems),
 		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
 		Plugins: shelf{reloader, plugin}, Settings: reloader.Settings, Self: self, Build: program.Build, System: system.Name(), UI: web.Built() != nil,
 		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
@@ -161,6 +178,7 @@ func serve(ctx context.Context, session service.Session) error {
 	})
 	var obeying sync.WaitGroup
 	obeying.Go(func() { reloads.Obey(living) })
+	obeying.Go(func() { keeper.Run(living) })
 	obeying.Go(func() { operations.CatchUp(living) })
 	obeying.Go(func() {
 		pluginstate.Keep(living, pluginstate.Config{
@@ -205,18 +223,19 @@ func until(ctx context.Context, server *http.Server, listener net.Listener, logg
 	return nil
 }
 
-// prepare makes the first token and returns what to tell the operator about it.
-func prepare(ctx context.Context, tokens *authn.Tokens, logger *slog.Logger) (string, error) {
+// prepare makes the first token, if there is none, and returns what to tell the
+// operator about it.
+func prepare(ctx context.Context, tokens *authn.Tokens, logger *slog.Logger) (said string, created bool, err error) {
 	state, err := tokens.Prepare(ctx)
 	if err != nil {
-		return "", fmt.Errorf("prepare the administrator's token: %w", err)
+		return "", false, fmt.Errorf("prepare the administrator's token: %w", err)
 	}
 	if state == authn.Lost {
 		logger.Warn("the file does not hold the administrator's token; whoever kept the token signs in with it, and identitymesh-adminapi token reset makes a new one",
 			"path", tokens.File())
-		return "the administrator's token is not in " + tokens.File() + "; identitymesh-adminapi token reset makes a new one", nil
+		return "the administrator's token is not in " + tokens.File() + "; identitymesh-adminapi token reset makes a new one", false, nil
 	}
-	return "sign in with the token in " + tokens.File(), nil
+	return "sign in with the token in " + tokens.File(), state == authn.Created, nil
 }
 
 func resetToken(ctx context.Context, configFile string) error {
