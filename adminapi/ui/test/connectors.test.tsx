@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { connector, enter, json, play, problem, provider, status } from "./played";
+import { connector, enter, json, play, problem } from "./played";
 
 const type = {
   name: "ldap",
@@ -80,10 +80,4 @@ test("a secret set within the form becomes its ref and does not send the form", 
   await page.findByText("The secret was set.");
   expect((page.getByLabelText("passwordSecretRef", { selector: "input" }) as HTMLInputElement).value).toBe("secret://new");
   expect(calls.filter((c) => c.method === "POST")).toEqual([]);
-});
-
-test("the overview says when another provider serves and when stores differ", async () => {
-  play({ "GET /api/status": () => json({ ...status, mismatch: true, instances: [], provider: { ...provider, fallback: true, state: "Quarantined", problem: "wrong hash" } }) });
-  const { page } = await enter("/");
-  for (const want of [/unknown; DPAPI serves in its place/, /different secret stores/, /No engine is running/, "wrong hash", /Quarantined/]) await page.findByText(want);
 });

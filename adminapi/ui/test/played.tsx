@@ -43,7 +43,7 @@ export const connector = {
 
 export const permissions = [
   "audit.read", "connectors.read", "connectors.test", "connectors.write", "objects.read", "provider.reload", "runs.cancel", "runs.read", "runs.start", "schedules.write",
-  "secrets.delete", "secrets.purge", "secrets.read", "secrets.write", "session", "sessions.write", "settings.read", "status.read", "tokens.read", "tokens.write",
+  "secrets.delete", "secrets.purge", "secrets.read", "secrets.write", "session", "sessions.write", "settings.read", "settings.write", "status.read", "tokens.read", "tokens.write",
 ];
 
 export const who = { id: "s1", kind: "token", name: "administrator", role: "Admin", way: "token", permissions };
@@ -58,6 +58,8 @@ export const roles = {
   ],
   permissions: permissions.map((name) => ({ name, meaning: `to ${name}` })),
 };
+
+const numbers = { succeeded: 0, failed: 0, interrupted: 0, cancelled: 0 };
 
 interface Cast {
   /** Whom the cookie of the browser stands for at first. */
@@ -89,6 +91,8 @@ export function play(answers: Answers = {}, cast: Cast = {}): Call[] {
     "GET /api/status": () => json(status),
     "GET /api/connectors": () => json({ items: [], total: 0 }),
     "GET /api/runs": () => json({ items: [] }),
+    "GET /api/attention": () => json({ items: [], checked: status.now }),
+    "GET /api/statistics/runs": () => json({ bucket: "hour", from: status.now, to: status.now, items: [], total: { from: status.now, runs: numbers, objects: {} } }),
     "GET /api/secrets": () => json({ items: [], complete: true }),
     ...answers,
   };

@@ -114,7 +114,7 @@ export function useSchedules(connectorId: string) {
 export function useRefresh() {
   const cache = useQueryClient();
   return useCallback(
-    (...resources: ("status" | "connectors" | "runs" | "secrets")[]) => {
+    (...resources: ("attention" | "status" | "connectors" | "instances" | "plugins" | "runs" | "secrets")[]) => {
       for (const r of resources) void cache.invalidateQueries({ queryKey: [r] });
     },
     [cache],

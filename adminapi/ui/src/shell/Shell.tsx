@@ -6,12 +6,14 @@ import { useMay } from "../session/may";
 import { SessionEnd } from "../session/SessionEnd";
 import { SignInAgain } from "../session/SignInAgain";
 import { Account } from "./Account";
+import { Banner } from "./Banner";
 import { groups } from "./places";
 import { SchemeSwitch } from "./SchemeSwitch";
 
 /** What is around every page: the header, the navigation, the place of the page. */
 export function Shell() {
   const { pathname } = useLocation();
+  const may = useMay();
   const [open, { toggle, close }] = useDisclosure(false);
   useEffect(close, [pathname, close]);
 
@@ -43,6 +45,7 @@ export function Shell() {
       </AppShell.Navbar>
       <AppShell.Main id="main" tabIndex={-1}>
         <SessionEnd />
+        {may("status.read") && <Banner />}
         <Outlet />
       </AppShell.Main>
       <SignInAgain />

@@ -36,6 +36,8 @@ export const groups: PlaceGroup[] = [
       { path: "/connectors/:id/edit", needs: "connectors.write", page: page(() => import("../connectors/EditPages"), "EditConnectorPage") },
       { path: "/runs", label: "Runs", needs: "runs.read", page: page(() => import("../runs/RunsPage"), "RunsPage") },
       { path: "/runs/:id", needs: "runs.read", page: page(() => import("../runs/RunPage"), "RunPage") },
+      { path: "/objects", label: "Objects", needs: "objects.read", page: page(() => import("../objects/ObjectsPage"), "ObjectsPage") },
+      { path: "/objects/:id", needs: "objects.read", page: page(() => import("../objects/ObjectPage"), "ObjectPage") },
     ],
   },
   {
@@ -44,6 +46,8 @@ export const groups: PlaceGroup[] = [
       { path: "/secrets", label: "Secrets", needs: "secrets.read", page: page(() => import("../secrets/SecretsPage"), "SecretsPage") },
       { path: "/migrations", label: "Migrations", needs: "status.read", page: page(() => import("../migrations/MigrationsPage"), "MigrationsPage") },
       { path: "/migrations/:id", needs: "status.read", page: page(() => import("../migrations/MigrationPage"), "MigrationPage") },
+      { path: "/plugins", label: "Plugins", needs: "status.read", page: page(() => import("../plugins/PluginsPage"), "PluginsPage") },
+      { path: "/plugins/:name", needs: "settings.read", page: page(() => import("../plugins/PluginPage"), "PluginPage") },
     ],
   },
   {
@@ -51,6 +55,14 @@ export const groups: PlaceGroup[] = [
     places: [
       { path: "/audit", label: "Audit", needs: "audit.read", page: page(() => import("../audit/AuditPage"), "AuditPage") },
       { path: "/access", label: "Tokens and roles", needs: "session", page: page(() => import("../access/AccessPage"), "AccessPage") },
+    ],
+  },
+  {
+    label: "System",
+    places: [
+      { path: "/instances", label: "Instances", needs: "status.read", page: page(() => import("../instances/InstancesPage"), "InstancesPage") },
+      { path: "/settings", label: "Settings", needs: "settings.read", page: page(() => import("../settings/SettingsPage"), "SettingsPage") },
+      { path: "/about", label: "About", needs: "status.read", page: page(() => import("../about/AboutPage"), "AboutPage") },
     ],
   },
 ];
