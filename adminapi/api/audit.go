@@ -21,14 +21,14 @@ import (
 type AuditRecord struct {
 	Seq         int64     `json:"seq" doc:"Counts from 1 without a gap."`
 	Time        time.Time `json:"time"`
-	Phase       string    `json:"phase" enum:"intent,outcome" doc:"An intent is recorded before anything is done."`
+	Phase       string    `json:"phase" enum:"intent,outcome,event" doc:"An intent is recorded before anything is done; an event is something that happened by itself and has one record."`
 	Intent      int64     `json:"intent,omitempty" doc:"Of an outcome: the seq of its intent."`
 	Actor       string    `json:"actor" example:"token administrator"`
 	Role        string    `json:"role,omitempty"`
 	Address     string    `json:"address,omitempty" doc:"Where the request came from; the name of the host for a program."`
 	Action      string    `json:"action" example:"secrets.set"`
 	Target      string    `json:"target,omitempty" example:"secret://ad/svc/password"`
-	Outcome     string    `json:"outcome,omitempty" doc:"Of an outcome: OK, or why it failed." example:"ACCESS_DENIED"`
+	Outcome     string    `json:"outcome,omitempty" doc:"Of an outcome or an event: OK, or why it failed." example:"ACCESS_DENIED"`
 	Correlation string    `json:"correlation,omitempty" doc:"The id of the request, in the log and in the trace too."`
 	Detail      string    `json:"detail,omitempty" doc:"JSON as it was hashed: before and wanted of an intent, after or problem of an outcome."`
 	Hash        string    `json:"hash" doc:"SHA-256 over the hash of the record before and this one."`

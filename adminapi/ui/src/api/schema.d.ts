@@ -961,15 +961,15 @@ export interface components {
              */
             intent?: number;
             /**
-             * @description Of an outcome: OK, or why it failed.
+             * @description Of an outcome or an event: OK, or why it failed.
              * @example ACCESS_DENIED
              */
             outcome?: string;
             /**
-             * @description An intent is recorded before anything is done.
+             * @description An intent is recorded before anything is done; an event is something that happened by itself and has one record.
              * @enum {string}
              */
-            phase: "intent" | "outcome";
+            phase: "intent" | "outcome" | "event";
             role?: string;
             /**
              * Format: int64
