@@ -23,6 +23,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/adminapi/authn"
 	"github.com/identitymesh/identitymesh/adminapi/authz"
+	"github.com/identitymesh/identitymesh/adminapi/live"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector"
@@ -96,6 +97,9 @@ type Config struct {
 	Build  buildinfo.Info
 	System string
 	UI     bool
+	// Streams of events; NewID makes ids that never repeat.
+	Streams Streams
+	NewID   func() string
 	// Version of the program.
 	Version string
 	// TestWait is how long a test of a connector waits for its outcome, and
@@ -108,6 +112,7 @@ type API struct {
 	Config
 	huma      huma.API
 	inspected *inspections
+	live      *live.Broadcaster
 	// unrecorded are operations that could change something without a record.
 	unrecorded []error
 	public     []string
@@ -119,9 +124,11 @@ func (a *API) Public() []string { return a.public }
 // bearer and session are the names of the security schemes.
 const bearer, session = "token", "session"
 
-// New adds the operations and their document to mux.
+// New adds the operations and their document to mux. Call [API.Close] in the end, or
+// streams of events keep the server from stopping.
 func New(mux *http.ServeMux, c Config) (*API, error) {
 	a := &API{Config: c, inspected: &inspections{turn: make(chan struct{}, 1)}}
+	a.live = a.newLive()
 	document := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{
@@ -172,6 +179,7 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 	a.about()
 	a.attention()
 	a.statistics()
+	a.events()
 	a.migrations()
 	a.audit()
 	a.sessions()

@@ -82,6 +82,10 @@ func (a *API) duration(started, finished time.Time) float64 {
 	return max(0, finished.Sub(started).Seconds())
 }
 
+func logOf(l store.Log) Log {
+	return Log{Logged: l.Logged.UTC(), Level: string(l.Level), Entry: l.Entry, Anchor: l.Anchor, Message: l.Message}
+}
+
 func report(r *connector.Report) *Report {
 	if r == nil {
 		return nil

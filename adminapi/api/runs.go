@@ -163,7 +163,7 @@ func (a *API) listLogs(ctx context.Context, in *struct {
 	out := &logPage{}
 	out.Body.Next = q.next(next)
 	out.Body.Items = all(list, func(l store.Log) Log {
-		return Log{Logged: l.Logged.UTC(), Level: string(l.Level), Entry: l.Entry, Anchor: l.Anchor, Message: l.Message}
+		return logOf(l)
 	})
 	return out, nil
 }

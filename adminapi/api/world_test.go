@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/identitymesh/identitymesh/adminapi/api"
@@ -45,19 +46,22 @@ const token = "imat_test"
 // world is the whole Admin API but its process, with a provider behind the real
 // gRPC path and a real database.
 type world struct {
-	t        *testing.T
-	url      string
-	store    *store.Store
-	audit    *audit.Log
-	vault    *vault
-	status   host.Status
-	reload   func(ctx context.Context, trigger string) error
-	shelf    shelved
-	settings *appsettings.Settings
-	logs     *syncBuffer
-	tokens   *authn.Tokens
-	sessions *authn.Sessions
-	replies  bytes.Buffer // everything that was ever answered
+	t      *testing.T
+	url    string
+	store  *store.Store
+	audit  *audit.Log
+	vault  *vault
+	status host.Status
+	reload func(ctx context.Context, trigger string) error
+	shelf  shelved
+	api    *api.API
+	// signedOut is what streams hear when they ask.
+	signedOut atomic.Bool
+	settings  *appsettings.Settings
+	logs      *syncBuffer
+	tokens    *authn.Tokens
+	sessions  *authn.Sessions
+	replies   bytes.Buffer // everything that was ever answered
 }
 
 func newWorld(t *testing.T) *world {
@@ -92,6 +96,9 @@ func newWorld(t *testing.T) *world {
 	operations, err := api.New(mux, api.Config{
 		Tokens: w.tokens, Sessions: w.sessions, SignIns: authn.NewLockout(clock),
 		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Reload: func(ctx context.Context, trigger string) error { return w.reload(ctx, trigger) },
+		Streams: api.Streams{Poll: 5 * time.Millisecond, Linger: 200 * time.Millisecond, Heartbeat: 20 * time.Millisecond, Recheck: 20 * time.Millisecond,
+			Still: func(*http.Request, authz.Permission) bool { return !w.signedOut.Load() }},
+		NewID:   uuid.NewString,
 		Plugins: shelf{w}, Settings: func() *appsettings.Settings { return w.settings }, Self: self, System: "Test OS 1", UI: true,
 		Build:  buildinfo.Info{Version: "1.2.3", Commit: "0123456789ab", Date: "2026-02-01T00:00:00Z", Go: "go1.26.0", Platform: "linux/amd64"},
 		Logger: logger, Now: func() time.Time { return now }, Version: "1.2.3", TestWait: 5 * time.Second, TestPoll: 5 * time.Millisecond,
@@ -110,6 +117,8 @@ func newWorld(t *testing.T) *world {
 		NewID: func() string { return fmt.Sprintf("request-%d", ids.Add(1)) },
 	}))
 	t.Cleanup(server.Close)
+	t.Cleanup(operations.Close)
+	w.api = operations
 	w.url = server.URL
 	return w
 }

@@ -85,11 +85,17 @@ func (s *Sessions) Current(r *http.Request) (store.AdminSession, error) {
 		return store.AdminSession{}, Over(why)
 	}
 	// Short idle times need more notes to be kept.
-	if r.Header.Get(BackgroundHeader) == "" && known.used.again(now, min(seenPeriod, s.Idle/4)) {
+	if !inBackground(r) && known.used.again(now, min(seenPeriod, s.Idle/4)) {
 		x.LastSeen = now
 		s.notes.write("session "+x.ID, func(ctx context.Context) error { return s.Store.SeeSession(ctx, hash, now) })
 	}
 	return x, nil
+}
+
+// inBackground reports whether a page makes the request by itself. Streams of events
+// are opened again and again by the browser, which sends no header of ours.
+func inBackground(r *http.Request) bool {
+	return r.Header.Get(BackgroundHeader) != "" || r.Header.Get("Accept") == "text/event-stream"
 }
 
 // fromOwnPage reports whether a browser made the request for a page of this host.

@@ -89,7 +89,9 @@ func reply(text string) fakeserver.Answer {
 		return fakeserver.Answer{Rows: [][]driver.Value{{int64(5)}, {int64(7)}}}
 	case strings.Contains(text, "FROM IM_ManagementSpaceObjects o"):
 		return row(n, "c", "a", "user", "{}", true, someTime, someTime, nil, nil, "run")
-	case strings.Contains(text, "FROM IM_ConnectorLogs"):
+	case strings.Contains(text, "SELECT seq FROM IM_RunHistory"), strings.HasSuffix(text, "MAX(seq), 0) FROM IM_RunHistory"):
+		return row(n)
+	case strings.Contains(text, "IM_ConnectorLogs"):
 		return row(n, "run", "c", someTime, "Error", "e", "a", "m")
 	case strings.Contains(text, "SELECT reload_wanted, reload_done, reload_by"):
 		return row(int64(2), int64(1), "ann")
@@ -178,6 +180,11 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	note("forget", s.ForgetInstance(ctx, RoleEngine, "me", someTime))
 	note("reload of one", s.RequestReloadOf(ctx, "ann", RoleEngine, "me"))
 	note("record plugin", s.RecordPlugin(ctx, PluginState{Role: RoleEngine, Name: "me", Incarnation: "1"}))
+	note("newest", second(s.NewestRun(ctx)))
+	note("queued", second(s.QueuedRuns(ctx, 5)))
+	note("runs after", second(s.RunsAfter(ctx, 3, 5)))
+	note("runs by seq", second(s.RunsBySeq(ctx, []int64{1})))
+	note("logs after", second(s.LogsAfter(ctx, map[string]int64{"run": 1}, 5)))
 	note("list plugins", second(s.ListPluginStates(ctx)))
 	note("orphans", second(s.InterruptOrphans(ctx, "me", "2")))
 	note("list objects", second(s.ListObjects(ctx, "c", 0, 5, true)))

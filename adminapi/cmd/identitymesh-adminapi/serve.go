@@ -44,6 +44,15 @@ const (
 	testWait = 30 * time.Second
 	testPoll = 200 * time.Millisecond
 
+	// One look a second is what an operator sees as at once.
+	streamPoll = time.Second
+	// Who comes back within this time after all others left missed nothing.
+	streamLinger = 15 * time.Second
+	// Proxies give up connections that are silent for a minute or less.
+	streamHeartbeat = 15 * time.Second
+	// So long may a stream outlive the sign-in that it began with.
+	streamRecheck = 30 * time.Second
+
 	readHeaderLimit = 5 * time.Second
 	readLimit       = 30 * time.Second
 	writeLimit      = 90 * time.Second
@@ -143,16 +152,18 @@ func serve(ctx context.Context, session service.Session) error {
 		Logger: logger, Now: time.Now,
 	})
 	defer sessions.Close()
+	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{tokens, sessions}, Logger: logger, Now: time.Now})
 	operations, err := api.New(mux, api.Config{
 		Tokens: tokens, Sessions: sessions, SignIns: authn.NewLockout(time.Now), Problems: all(certificate.problems, told.Problems, keeper.Problems),
 		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
+		Streams: api.Streams{Poll: streamPoll, Linger: streamLinger, Heartbeat: streamHeartbeat, Recheck: streamRecheck, Still: guard.Still}, NewID: uuid.NewString,
 		Plugins: shelf{reloader, plugin}, Settings: reloader.Settings, Self: self, Build: program.Build, System: system.Name(), UI: web.Built() != nil,
 		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
 	})
 	if err != nil {
 		return err
 	}
-	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{tokens, sessions}, Logger: logger, Now: time.Now})
+	defer operations.Close()
 	server := &http.Server{
 		Handler: front.New(front.Config{
 			Mux: mux, SignIn: guard.Require, Public: operations.Public(),
@@ -163,6 +174,7 @@ func serve(ctx context.Context, session service.Session) error {
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		TLSConfig: certificate.tls(),
 	}
+	server.RegisterOnShutdown(operations.Close)
 
 	living, leave := context.WithCancel(ctx)
 	defer leave()

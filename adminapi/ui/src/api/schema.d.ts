@@ -238,6 +238,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow all runs as they change
+         * @description Server-sent events, until the client leaves or its sign-in ends. First the runs under way, then each run whenever it changes, as the event run with the whole run as JSON; several changes within a second are one. With Last-Event-ID what was missed comes first; where that is not known, the event reset says that the lists have to be read again.
+         */
+        get: operations["follow-runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/instances": {
         parameters: {
             query?: never;
@@ -538,6 +558,26 @@ export interface paths {
          * @description A run that no engine has taken yet is cancelled at once: status 200. One that is under way is ended by its engine within a few seconds and keeps the watermark of its last checkpoint: status 202, with cancelRequestedBy. If that engine has died, the run becomes Interrupted as soon as that is noticed.
          */
         post: operations["cancel-run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow one run as it goes on
+         * @description Server-sent events: run, the whole run as JSON, at first and whenever it changes; log, for each line of its log, from the first one or the one after Last-Event-ID on; and end when it has ended, after which there is nothing more to come: a client that opens the stream again is told 204.
+         */
+        get: operations["follow-run"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2979,6 +3019,38 @@ export interface operations {
             };
         };
     };
+    "follow-runs": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the last event that was received; browsers send it by themselves when they come back. */
+                "Last-Event-ID"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events run and reset. The data of run is as here. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Run"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "list-instances": {
         parameters: {
             query?: {
@@ -3546,6 +3618,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "follow-run": {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The id of the last event that was received; browsers send it by themselves when they come back. */
+                "Last-Event-ID"?: string;
+            };
+            path: {
+                /** @description The run's id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events run, log and end. The data of run is as here. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Run"];
                 };
             };
             /** @description What went wrong, as a problem. */
