@@ -13,7 +13,7 @@ const (
 	flagOnlyUsed    = "only-used"
 	flagConcurrency = "concurrency"
 
-	defaultConcurrency = 16
+	defaultConcurrency = 32
 	maxConcurrency     = 256
 )
 

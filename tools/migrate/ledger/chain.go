@@ -89,7 +89,7 @@ func (b *batch) event(e Event) (int64, error) {
 	for _, s := range e.texts() {
 		args = append(args, s)
 	}
-	if err := b.exec("INSERT INTO events ("+eventColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", append(args, hash)...); err != nil {
+	if err := b.exec(insertEvent, append(args, hash)...); err != nil {
 		return 0, err
 	}
 	b.seq, b.hash = e.Seq, hash

@@ -56,6 +56,7 @@ type Ledger struct {
 	config Config
 	path   string
 	db     *productdb.DB
+	ready  map[string]*sql.Stmt // statements of every step, by their text
 	queue  chan request
 	done   chan struct{}
 }
@@ -81,6 +82,9 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 		return nil, errors.Join(fmt.Errorf("open the ledger: %w", err), db.Close())
 	}
 	l := &Ledger{config: c, path: path, db: db, queue: make(chan request), done: make(chan struct{})}
+	if err := l.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the ledger: %w", err), db.Close())
+	}
 	go l.write()
 	return l, nil
 }

@@ -19,6 +19,8 @@ type request struct {
 const (
 	// maxBatch bounds how many requests share a transaction.
 	maxBatch = 256
+	// linger is how long a transaction waits for a crowd.
+	linger = 5 * time.Millisecond
 	// writeLimit bounds a transaction.
 	writeLimit = time.Minute
 )
@@ -37,21 +39,53 @@ func (l *Ledger) submit(ctx context.Context, do func(*batch) error) error {
 // write serves requests until the queue is closed.
 func (l *Ledger) write() {
 	defer close(l.done)
-	for first := range l.queue {
-		batch := []request{first}
-	collect:
-		for len(batch) < maxBatch {
-			select {
-			case r, open := <-l.queue:
-				if !open {
-					break collect
-				}
-				batch = append(batch, r)
-			default:
-				break collect
-			}
+	for crowd := false; ; {
+		first, open := <-l.queue
+		if !open {
+			return
 		}
+		batch := l.collect(first, crowd)
 		l.commit(batch)
+		crowd = len(batch) > 1
+	}
+}
+
+// collect takes the requests that share a transaction with first. Where callers come in a
+// crowd it waits a little for more of them: the disk that it spares is often that of the
+// store which they wait for.
+func (l *Ledger) collect(first request, crowd bool) []request {
+	batch := []request{first}
+	var late <-chan time.Time
+	if crowd {
+		timer := time.NewTimer(linger)
+		defer timer.Stop()
+		late = timer.C
+	}
+	for len(batch) < maxBatch {
+		r, more := l.another(late)
+		if !more {
+			break
+		}
+		batch = append(batch, r)
+	}
+	return batch
+}
+
+// another returns the next request, if there is one before it is late; nil does not wait.
+func (l *Ledger) another(late <-chan time.Time) (request, bool) {
+	select {
+	case r, open := <-l.queue:
+		return r, open
+	default:
+	}
+	if late == nil {
+		return request{}, false
+	}
+	select {
+	case r, open := <-l.queue:
+		return r, open
+	case <-late:
+		return request{}, false
 	}
 }
 
@@ -63,8 +97,8 @@ func (l *Ledger) commit(requests []request) {
 	refused := make([]error, len(requests))
 	err := l.db.InWriteTx(ctx, func(tx *sql.Tx) error {
 		now := productdb.Cut(l.config.Now())
-		b := &batch{tx: tx, now: now, at: productdb.SQLite.Time(now), who: l.config.Who, host: l.config.Host}
-		if err := tx.QueryRow("SELECT seq, hash FROM head").Scan(&b.seq, &b.hash); err != nil {
+		b := &batch{tx: tx, ready: l.ready, now: now, at: productdb.SQLite.Time(now), who: l.config.Who, host: l.config.Host}
+		if err := b.row(selectHead).Scan(&b.seq, &b.hash); err != nil {
 			return err
 		}
 		for i, r := range requests {
@@ -73,8 +107,7 @@ func (l *Ledger) commit(requests []request) {
 				return broken.err
 			}
 		}
-		_, err := tx.Exec("UPDATE head SET seq = ?, hash = ?", b.seq, b.hash)
-		return err
+		return b.exec(updateHead, b.seq, b.hash)
 	})
 	for i, r := range requests {
 		if err != nil {
@@ -83,4 +116,31 @@ func (l *Ledger) commit(requests []request) {
 		}
 		r.reply <- refused[i]
 	}
+}
+
+// The statements of every step. They are parsed once: parsing them is half the work.
+const (
+	selectHead  = "SELECT seq, hash FROM head"
+	updateHead  = "UPDATE head SET seq = ?, hash = ?"
+	selectState = "SELECT state, open FROM refs WHERE ref = ?"
+	updateOpen  = "UPDATE refs SET open = ?, changed = ? WHERE ref = ?"
+	insertEvent = "INSERT INTO events (" + eventColumns + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	updateRef   = `UPDATE refs SET state = ?, open = 0, changed = ?, reason = ?, next = ?, reads = reads + ?,
+		last_read = COALESCE(?, last_read),
+		source_version = CASE WHEN ? = '' THEN source_version ELSE ? END,
+		target_version = CASE WHEN ? = '' THEN target_version ELSE ? END,
+		written = CASE WHEN ? THEN ? ELSE written END WHERE ref = ?`
+)
+
+// prepare parses them.
+func (l *Ledger) prepare(ctx context.Context) error {
+	l.ready = map[string]*sql.Stmt{}
+	for _, query := range []string{selectHead, updateHead, selectState, updateOpen, insertEvent, updateRef} {
+		parsed, err := l.db.Write.PrepareContext(ctx, query)
+		if err != nil {
+			return err
+		}
+		l.ready[query] = parsed
+	}
+	return nil
 }

@@ -58,7 +58,7 @@ func (l *Ledger) Begin(ctx context.Context, ref secret.Ref, step Step, c Change)
 		if err != nil || ref == "" {
 			return err
 		}
-		return b.exec("UPDATE refs SET open = ?, changed = ? WHERE ref = ?", i.Event, b.at, string(ref))
+		return b.exec(updateOpen, i.Event, b.at, string(ref))
 	})
 	return i, err
 }
@@ -73,31 +73,44 @@ func (l *Ledger) Fail(ctx context.Context, i Intent, failure error, c Change) er
 	return l.end(ctx, i, failure, c)
 }
 
-func (l *Ledger) end(ctx context.Context, i Intent, failure error, c Change) error {
+// Finish is [Ledger.End] of a copy and [Ledger.Record] of its verification in one: what
+// was read back before anything was recorded.
+func (l *Ledger) Finish(ctx context.Context, i Intent, c Change) error {
 	return l.submit(context.WithoutCancel(ctx), func(b *batch) error {
-		e := Event{Phase: PhaseOutcome, Intent: i.Event, Step: i.Step, Ref: i.Ref, SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion,
-			Outcome: fault.Of(failure).String(), Reason: c.Reason}
-		if i.Ref != "" {
-			from, open, err := b.state(i.Ref)
-			if err != nil {
-				return err
-			}
-			if open != i.Event {
-				return fmt.Errorf("%s: event %d is not the one that waits for an outcome", i.Ref, i.Event)
-			}
-			e.From, e.To = from, from
-			if failure == nil {
-				var ok bool
-				if e.To, ok = Next(from, i.Step); !ok {
-					return &TransitionError{i.Ref, from, i.Step}
-				}
-			}
-		}
-		if _, err := b.event(e); err != nil || i.Ref == "" {
+		if err := b.end(i, nil, c); err != nil {
 			return err
 		}
-		return b.move(e, c)
+		return b.record(i.Ref, Verify, "", Change{SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion})
 	})
+}
+
+func (l *Ledger) end(ctx context.Context, i Intent, failure error, c Change) error {
+	return l.submit(context.WithoutCancel(ctx), func(b *batch) error { return b.end(i, failure, c) })
+}
+
+func (b *batch) end(i Intent, failure error, c Change) error {
+	e := Event{Phase: PhaseOutcome, Intent: i.Event, Step: i.Step, Ref: i.Ref, SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion,
+		Outcome: fault.Of(failure).String(), Reason: c.Reason}
+	if i.Ref != "" {
+		from, open, err := b.state(i.Ref)
+		if err != nil {
+			return err
+		}
+		if open != i.Event {
+			return fmt.Errorf("%s: event %d is not the one that waits for an outcome", i.Ref, i.Event)
+		}
+		e.From, e.To = from, from
+		if failure == nil {
+			var ok bool
+			if e.To, ok = Next(from, i.Step); !ok {
+				return &TransitionError{i.Ref, from, i.Step}
+			}
+		}
+	}
+	if _, err := b.event(e); err != nil || i.Ref == "" {
+		return err
+	}
+	return b.move(e, c)
 }
 
 // Record records a step that changes no store, and moves ref on. An intent of ref
@@ -112,30 +125,32 @@ func (l *Ledger) Obstruct(ctx context.Context, ref secret.Ref, v Verdict, c Chan
 }
 
 func (l *Ledger) record(ctx context.Context, ref secret.Ref, step Step, v Verdict, c Change) error {
-	return l.submit(context.WithoutCancel(ctx), func(b *batch) error {
-		from, open, err := b.state(ref)
-		if err != nil {
+	return l.submit(context.WithoutCancel(ctx), func(b *batch) error { return b.record(ref, step, v, c) })
+}
+
+func (b *batch) record(ref secret.Ref, step Step, v Verdict, c Change) error {
+	from, open, err := b.state(ref)
+	if err != nil {
+		return err
+	}
+	if open != 0 {
+		return &BusyError{ref, open}
+	}
+	to, ok := Next(from, step)
+	if !ok {
+		return &TransitionError{ref, from, step}
+	}
+	e := Event{Phase: PhaseOutcome, Step: step, Ref: ref, From: from, To: to,
+		SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion, Outcome: fault.OK.String(), Reason: c.Reason}
+	if _, err := b.event(e); err != nil {
+		return err
+	}
+	if v != "" {
+		if err := b.exec("UPDATE refs SET verdict = ? WHERE ref = ?", string(v), string(ref)); err != nil {
 			return err
 		}
-		if open != 0 {
-			return &BusyError{ref, open}
-		}
-		to, ok := Next(from, step)
-		if !ok {
-			return &TransitionError{ref, from, step}
-		}
-		e := Event{Phase: PhaseOutcome, Step: step, Ref: ref, From: from, To: to,
-			SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion, Outcome: fault.OK.String(), Reason: c.Reason}
-		if _, err := b.event(e); err != nil {
-			return err
-		}
-		if v != "" {
-			if err := b.exec("UPDATE refs SET verdict = ? WHERE ref = ?", string(v), string(ref)); err != nil {
-				return err
-			}
-		}
-		return b.move(e, c)
-	})
+	}
+	return b.move(e, c)
 }
 
 // SetNote keeps a fact of the migration as a whole; see [Ledger.Note].
@@ -159,13 +174,14 @@ func (l *Ledger) Note(ctx context.Context, key string) (value string, err error)
 
 // batch is a transaction that records for several callers at once.
 type batch struct {
-	tx   *sql.Tx
-	now  time.Time
-	at   any // now as a parameter
-	seq  int64
-	hash string
-	who  string
-	host string
+	tx    *sql.Tx
+	ready map[string]*sql.Stmt
+	now   time.Time
+	at    any // now as a parameter
+	seq   int64
+	hash  string
+	who   string
+	host  string
 }
 
 // brokenError is a failure of the file; what came before it in the transaction is
@@ -175,15 +191,25 @@ type brokenError struct{ err error }
 func (e *brokenError) Error() string { return e.err.Error() }
 func (e *brokenError) Unwrap() error { return e.err }
 
-func (b *batch) exec(query string, args ...any) error {
-	if _, err := b.tx.Exec(query, args...); err != nil {
+func (b *batch) exec(query string, args ...any) (err error) {
+	if parsed := b.ready[query]; parsed != nil {
+		_, err = b.tx.Stmt(parsed).Exec(args...)
+	} else {
+		_, err = b.tx.Exec(query, args...)
+	}
+	if err != nil {
 		return &brokenError{err}
 	}
 	return nil
 }
 
+// row runs one of the statements that were parsed before.
+func (b *batch) row(query string, args ...any) *sql.Row {
+	return b.tx.Stmt(b.ready[query]).QueryRow(args...)
+}
+
 func (b *batch) state(ref secret.Ref) (state State, open int64, err error) {
-	err = b.tx.QueryRow("SELECT state, open FROM refs WHERE ref = ?", string(ref)).Scan(&state, &open)
+	err = b.row(selectState, string(ref)).Scan(&state, &open)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return "", 0, &UnknownError{ref}
@@ -195,11 +221,7 @@ func (b *batch) state(ref secret.Ref) (state State, open int64, err error) {
 
 // move brings the ref's row to where e says it is.
 func (b *batch) move(e Event, c Change) error {
-	return b.exec(`UPDATE refs SET state = ?, open = 0, changed = ?, reason = ?, next = ?, reads = reads + ?,
-		last_read = COALESCE(?, last_read),
-		source_version = CASE WHEN ? = '' THEN source_version ELSE ? END,
-		target_version = CASE WHEN ? = '' THEN target_version ELSE ? END,
-		written = CASE WHEN ? THEN ? ELSE written END WHERE ref = ?`,
+	return b.exec(updateRef,
 		string(e.To), b.at, c.Reason, c.Next, c.Reads, productdb.SQLite.Time(c.LastRead),
 		string(c.SourceVersion), string(c.SourceVersion), string(c.TargetVersion), string(c.TargetVersion),
 		e.Step == Copy && e.To == Copied, string(c.TargetVersion), string(e.Ref))

@@ -2,6 +2,7 @@ package transfer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/identitymesh/identitymesh/sdk/fault"
@@ -10,25 +11,30 @@ import (
 	"github.com/identitymesh/identitymesh/tools/migrate/stores"
 )
 
-// confirm reads back what was just written.
-func (r *runner) confirm(ctx context.Context, ref secret.Ref, want stores.Fingerprint, version secret.Version) error {
-	f, err := r.find(ctx, ref, want)
-	switch {
-	case err != nil:
-		return err // it stays copied; the next run verifies it
-	case f.same:
+// confirm reads back what was just written as c says, and records both.
+func (r *runner) confirm(ctx context.Context, i ledger.Intent, want stores.Fingerprint, c ledger.Change) error {
+	f, err := r.find(ctx, i.Ref, want)
+	if err == nil && f.same && f.meta.Version == c.TargetVersion {
 		r.verified.Add(1)
-		return r.Ledger.Record(ctx, ref, ledger.Verify, ledger.Change{TargetVersion: f.meta.Version})
+		return r.Ledger.Finish(ctx, i, c)
+	}
+	if e := r.Ledger.End(ctx, i, c); e != nil || err != nil {
+		return errors.Join(err, e) // it stays copied; the next run verifies it
+	}
+	switch {
+	case f.same: // somebody set it again, to the same
+		r.verified.Add(1)
+		return r.Ledger.Record(ctx, i.Ref, ledger.Verify, ledger.Change{TargetVersion: f.meta.Version})
 	case f.held != nil:
-		return r.block(ctx, ref, ledger.Differs, ledger.Change{Reason: "what was copied cannot be read back: " + f.held.Error(),
+		return r.block(ctx, i.Ref, ledger.Differs, ledger.Change{Reason: "what was copied cannot be read back: " + f.held.Error(),
 			Next: "make it readable in the target, then plan and run again"})
-	case !f.there, f.meta.Version == version:
-		return r.block(ctx, ref, ledger.Differs, ledger.Change{Reason: "the target took the value and does not give it back",
+	case !f.there, f.meta.Version == c.TargetVersion:
+		return r.block(ctx, i.Ref, ledger.Differs, ledger.Change{Reason: "the target took the value and does not give it back",
 			Next: "see to the target, then plan and run again"})
 	}
-	return r.block(ctx, ref, ledger.Differs, ledger.Change{TargetVersion: f.meta.Version,
+	return r.block(ctx, i.Ref, ledger.Differs, ledger.Change{TargetVersion: f.meta.Version,
 		Reason: "somebody else set it in the target right after it was copied",
-		Next:   decide(ref)})
+		Next:   decide(i.Ref)})
 }
 
 // verifyCopy verifies a copy of an earlier run.

@@ -64,15 +64,12 @@ func (r *runner) copy(ctx context.Context, e ledger.Entry) error {
 			return err
 		}
 		if f.same {
-			return r.adopt(ctx, e, intent, got.Metadata.Version, f.meta.Version)
+			return r.adopt(ctx, intent, got.Metadata.Version, f.meta.Version)
 		}
 		written, failure := r.set(ctx, e.Ref, got, f)
 		if failure == nil {
 			r.copied.Add(1)
-			if err := r.Ledger.End(ctx, intent, ledger.Change{SourceVersion: got.Metadata.Version, TargetVersion: written.Version}); err != nil {
-				return err
-			}
-			return r.confirm(ctx, e.Ref, want, written.Version)
+			return r.confirm(ctx, intent, want, ledger.Change{SourceVersion: got.Metadata.Version, TargetVersion: written.Version})
 		}
 		again, err := r.failed(ctx, e, intent, got.Metadata.Version, want, failure, attempt)
 		if !again || err != nil {
@@ -134,14 +131,10 @@ func newer(a, b secret.Metadata) bool {
 }
 
 // adopt takes a value that the target has already for a copy.
-func (r *runner) adopt(ctx context.Context, e ledger.Entry, intent ledger.Intent, source, target secret.Version) error {
+func (r *runner) adopt(ctx context.Context, intent ledger.Intent, source, target secret.Version) error {
 	r.adopted.Add(1)
-	c := ledger.Change{SourceVersion: source, TargetVersion: target}
-	if err := r.Ledger.End(ctx, intent, c); err != nil {
-		return err
-	}
 	r.verified.Add(1) // it was just read
-	return r.Ledger.Record(ctx, e.Ref, ledger.Verify, c)
+	return r.Ledger.Finish(ctx, intent, ledger.Change{SourceVersion: source, TargetVersion: target})
 }
 
 // set makes the one call that changes the target.
@@ -202,7 +195,7 @@ func (r *runner) failed(ctx context.Context, e ledger.Entry, intent ledger.Inten
 		// The intent stays; the next run finds out.
 		return false, errors.Join(fmt.Errorf("set the target %s: %w", to.Side.Store, failure), err)
 	case now.same:
-		return false, r.adopt(ctx, e, intent, source, now.meta.Version)
+		return false, r.adopt(ctx, intent, source, now.meta.Version)
 	}
 	if err := give(ledger.Change{Reason: "it was read back: the target does not have it"}); err != nil {
 		return false, err
