@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
@@ -100,6 +101,9 @@ func (s *Store) claim(ctx context.Context, tx *sql.Tx, who Claimant, runID, conn
 	if err != nil {
 		return Claimed{}, err
 	}
+	if err := s.tellRun(ctx, tx, audit.RunStarted, runID); err != nil {
+		return Claimed{}, err
+	}
 	c, err := s.connector(ctx, tx, connectorID)
 	return Claimed{Run: run, Connector: c, Lease: lease}, err
 }
@@ -160,6 +164,9 @@ func (s *Store) Finish(ctx context.Context, runID string, r Result) error {
 		if err == nil && n == 0 {
 			return ErrFenced
 		}
+		if err == nil {
+			err = s.tellRun(ctx, tx, audit.RunEnded, runID)
+		}
 		if err != nil {
 			return err
 		}
@@ -205,11 +212,20 @@ func (s *Store) CancelWanted(ctx context.Context, runID string) (by string, err 
 // interruptRuns ends the running runs of a connector whose lease tx holds or
 // has removed.
 func (s *Store) interruptRuns(ctx context.Context, tx *sql.Tx, connectorID, why string) error {
+	running, err := s.runs(ctx, tx, "find running", "WHERE r.connector_id = @p1 AND r.status = @p2", connectorID, string(Running))
+	if err != nil {
+		return err
+	}
 	n, err := s.exec(ctx, tx, "interrupt runs", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4
 		WHERE connector_id = @p5 AND status = @p6`,
 		string(Interrupted), s.now(), ReasonInterrupted, why, connectorID, string(Running))
 	if err != nil || n == 0 {
 		return err
+	}
+	for _, r := range running {
+		if err := s.tellRun(ctx, tx, audit.RunEnded, r.ID); err != nil {
+			return err
+		}
 	}
 	return s.showRuns(ctx, tx, connectorID)
 }
@@ -234,6 +250,9 @@ func (s *Store) InterruptOrphans(ctx context.Context, instance, incarnation stri
 			if _, err := s.exec(ctx, tx, "interrupt orphan", `UPDATE IM_RunHistory SET status = @p1, finished = @p2, reason = @p3, error_text = @p4
 				WHERE id = @p5 AND status = @p6`, string(Interrupted), s.now(), ReasonInterrupted,
 				"the instance that ran it stopped and was started again", r.ID, string(Running)); err != nil {
+				return err
+			}
+			if err := s.tellRun(ctx, tx, audit.RunEnded, r.ID); err != nil {
 				return err
 			}
 			if err := s.showRuns(ctx, tx, r.ConnectorID); err != nil {

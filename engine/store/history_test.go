@@ -112,3 +112,45 @@ func TestAPageThatFailsLeavesNoAuditRecord(t *testing.T) {
 		}
 	})
 }
+
+func TestTheChainOfAConnectorTellsHowItsRunsWent(t *testing.T) {
+	onEach(t, func(t *testing.T, b backend) {
+		f := b.open(t)
+		log := audit.On(f.DB(), nil)
+		c := f.running(t, store.Full)
+		f.importAll(t, c, people(3)...)
+		failed := f.runAgain(t, c.Connector, store.Delta)
+		must(t, f.Finish(t.Context(), failed.Run.ID, store.Result{Status: store.Failed, Reason: "TIMEOUT", Error: "canary-9"}))
+		must(t, f.ReleaseLease(t.Context(), failed.Lease))
+		lost := f.runAgain(t, c.Connector, store.Full)
+		f.clock.add(time.Hour)
+		must1(f.AcquireLease(t.Context(), c.Connector.ID, "another", time.Minute))(t)
+		var got []string
+		must(t, log.ObjectRecords(t.Context(), c.Connector.ID, 0, func(r audit.ObjectRecord) error {
+			line := string(r.Kind)
+			if r.Kind != audit.ObjectsChanged {
+				line += " " + r.Body
+			}
+			if strings.Contains(r.Body, "canary") {
+				t.Errorf("the text of an error is in %s", r.Body)
+			}
+			if r.Seq > 5 && r.Run != lost.Run.ID || r.Seq <= 3 && r.Run != c.Run.ID {
+				t.Errorf("record %d is of run %s", r.Seq, r.Run)
+			}
+			got = append(got, line)
+			return nil
+		}))
+		want := []string{
+			`started {"by":"ann","instance":"engine of ` + c.Connector.ID + `","kind":"full","trigger":"manual"}`, "changed",
+			`ended {"absent":0,"added":3,"failed":0,"reason":"","status":"Succeeded","unchanged":0,"updated":0}`,
+			`started {"by":"ann","instance":"engine of ` + c.Connector.ID + `","kind":"delta","trigger":"manual"}`,
+			`ended {"absent":0,"added":0,"failed":0,"reason":"TIMEOUT","status":"Failed","unchanged":0,"updated":0}`,
+			`started {"by":"ann","instance":"engine of ` + c.Connector.ID + `","kind":"full","trigger":"manual"}`,
+			`ended {"absent":0,"added":0,"failed":0,"reason":"INTERRUPTED","status":"Interrupted","unchanged":0,"updated":0}`,
+		}
+		if strings.Join(got, "\n") != strings.Join(want, "\n") {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		must1(log.VerifyChain(t.Context(), audit.ObjectChain(c.Connector.ID), nil))(t)
+	})
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
 
+	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/engine/identity"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
@@ -144,7 +145,10 @@ func (i *Import) Complete(ctx context.Context, final connector.Watermark, markAb
 			}
 			total.Absent += n
 		}
-		return i.record(ctx, tx, total, i.pages, final, Succeeded)
+		if err := i.record(ctx, tx, total, i.pages, final, Succeeded); err != nil {
+			return err
+		}
+		return s.tellRun(ctx, tx, audit.RunEnded, i.cfg.RunID)
 	})
 	if i.landed(ctx, err, func(r Run) bool { return r.Status == Succeeded }) {
 		err = nil

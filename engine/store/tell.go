@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+
+	"github.com/identitymesh/identitymesh/engine/audit"
 )
 
 // maxNamed is how many of an object's changed attributes are named in the audit chain.
@@ -87,6 +89,29 @@ func (p *page) tell() {
 		end(v.was.previous)
 	}
 	p.told = b
+}
+
+// tellRun tells the audit chain of a run's connector that it started, or how it
+// ended: as codes and counts, not in the words of other systems.
+func (s *Store) tellRun(ctx context.Context, tx *sql.Tx, kind audit.ObjectKind, runID string) error {
+	r, err := s.run(ctx, tx, runID)
+	if err != nil {
+		return err
+	}
+	said := map[string]any{"kind": r.Kind, "trigger": r.Trigger, "by": r.RequestedBy, "instance": r.Instance}
+	if kind == audit.RunEnded {
+		said = map[string]any{"status": r.Status, "reason": r.Reason, "added": r.Counts.Added, "updated": r.Counts.Updated,
+			"unchanged": r.Counts.Unchanged, "absent": r.Counts.Absent, "failed": r.Counts.Failed}
+	}
+	body, err := json.Marshal(said)
+	if err != nil {
+		return err
+	}
+	chain, err := s.audit.Objects(ctx, tx, r.ConnectorID)
+	if err != nil {
+		return err
+	}
+	return chain.Add(ctx, r.ID, kind, body)
 }
 
 // appendNames appends the names of the attributes that differ between two texts of
