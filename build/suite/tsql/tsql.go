@@ -70,7 +70,7 @@ func Check(ctx context.Context, root string) error {
 		}
 		files = append(files, filepath.Join(dir, r.file))
 	}
-	for _, folder := range []string{"engine/store", "plugins/dpapi/rows"} {
+	for _, folder := range []string{"engine/audit", "engine/store", "plugins/dpapi/rows"} {
 		migrations, err := filepath.Glob(filepath.Join(root, folder, "migrations", "sqlserver", "*.sql"))
 		if err != nil || len(migrations) == 0 {
 			return fmt.Errorf("%s has no migrations for SQL Server: %w", folder, err)
