@@ -16,6 +16,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/adminapi/api"
 	"github.com/identitymesh/identitymesh/adminapi/authn"
+	"github.com/identitymesh/identitymesh/adminapi/authn/browser"
 	"github.com/identitymesh/identitymesh/adminapi/front"
 	"github.com/identitymesh/identitymesh/adminapi/presence"
 	"github.com/identitymesh/identitymesh/adminapi/system"
@@ -102,6 +103,10 @@ func serve(ctx context.Context, session service.Session) error {
 	if err != nil {
 		return err
 	}
+	vouchers, err := openVouchers(settings.Authentication, logger)
+	if err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", settings.AdminAPI.Listen)
 	if err != nil {
 		return fmt.Errorf("listen on AdminApi:Listen: %w", err)
@@ -148,13 +153,18 @@ func serve(ctx context.Context, session service.Session) error {
 	}
 	secure := certificate != nil || strings.HasPrefix(settings.AdminAPI.URL, "https:")
 	sessions := authn.NewSessions(authn.SessionsConfig{
-		Store: db, Secure: secure, Idle: settings.Authentication.Sessions.IdleTimeout, Absolute: settings.Authentication.Sessions.AbsoluteTimeout,
+		Store: db, Secure: secure, Rules: vouchers.rules(), Idle: settings.Authentication.Sessions.IdleTimeout, Absolute: settings.Authentication.Sessions.AbsoluteTimeout,
 		Logger: logger, Now: time.Now,
 	})
 	defer sessions.Close()
-	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{tokens, sessions}, Logger: logger, Now: time.Now})
+	guard := authn.NewGuard(authn.GuardConfig{Ways: append([]authn.Way{tokens}, vouchers.ways(sessions)...), Logger: logger, Now: time.Now})
+	signIns := authn.NewLockout(time.Now)
+	door := browser.Door{Sessions: browser.Recorded{Sessions: sessions, Log: log, Logger: logger}, Failures: signIns, Logger: logger}
+	if err := vouchers.register(mux, door, settings.AdminAPI.URL, secure); err != nil {
+		return err
+	}
 	operations, err := api.New(mux, api.Config{
-		Tokens: tokens, Sessions: sessions, SignIns: authn.NewLockout(time.Now), Problems: all(certificate.problems, told.Problems, keeper.Problems),
+		Tokens: tokens, Sessions: sessions, SignIns: signIns, SignInWays: vouchers.offers(), Problems: all(certificate.problems, vouchers.problems, told.Problems, keeper.Problems),
 		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
 		Streams: api.Streams{Poll: streamPoll, Linger: streamLinger, Heartbeat: streamHeartbeat, Recheck: streamRecheck, Still: guard.Still}, NewID: uuid.NewString,
 		Plugins: shelf{reloader, plugin}, Settings: reloader.Settings, Self: self, Build: program.Build, System: system.Name(), UI: web.Built() != nil,
@@ -190,6 +200,7 @@ func serve(ctx context.Context, session service.Session) error {
 	})
 	var obeying sync.WaitGroup
 	obeying.Go(func() { reloads.Obey(living) })
+	vouchers.run(living, &obeying)
 	obeying.Go(func() { keeper.Run(living) })
 	obeying.Go(func() { operations.CatchUp(living) })
 	obeying.Go(func() {

@@ -58,11 +58,14 @@ func (v vouchers) rules() string {
 	return hex.EncodeToString(hash[:8])
 }
 
-// ways are those of requests.
-func (v vouchers) ways() (all []authn.Way) {
+// ways are those of requests, with the sessions among them. A token that a program
+// sends counts before a session; a ticket, which browsers add by themselves, after
+// it: else no session would end that is not used.
+func (v vouchers) ways(sessions authn.Way) (all []authn.Way) {
 	if v.provider != nil {
 		all = append(all, oidc.Bearer{Provider: v.provider})
 	}
+	all = append(all, sessions)
 	if v.negotiate != nil {
 		all = append(all, v.negotiate)
 	}
