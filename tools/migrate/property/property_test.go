@@ -68,14 +68,28 @@ const (
 	doPurge
 )
 
-// choose takes what an operator would, or not.
+// choose takes mostly what an operator would, and sometimes anything.
 func (w *world) choose() int {
+	counts, err := w.ledger.Counts(context.Background())
+	if err != nil {
+		w.t.Fatal(err)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.settings == source {
-		return []int{doPlan, doRun, doRun, doVerify, doSwitch, doSwitch, doSwitch, doRollback, doSoak}[w.random.IntN(9)]
+	of := func(commands ...int) int { return commands[w.random.IntN(len(commands))] }
+	switch {
+	case w.random.IntN(4) == 0:
+		return of(doPlan, doRun, doVerify, doSwitch, doSoak, doRollback, doPurge)
+	case counts[ledger.Soaking] > 0:
+		return of(doPurge, doRollback, doRollback, doVerify, doSwitch)
+	case counts[ledger.Switched] > 0:
+		return of(doSoak, doSoak, doSwitch, doRollback)
+	case len(counts) == 0 || counts[ledger.Blocked]+counts[ledger.RolledBack] > 0 && w.random.IntN(2) == 0:
+		return doPlan
+	case counts[ledger.Planned]+counts[ledger.Copied]+counts[ledger.Drifted] > 0:
+		return doRun
 	}
-	return []int{doSwitch, doSwitch, doSoak, doSoak, doVerify, doRollback, doRollback, doPurge, doRun}[w.random.IntN(9)]
+	return of(doSwitch, doSwitch, doRollback)
 }
 
 // command runs one to its end, or until it dies.

@@ -51,8 +51,10 @@ type world struct {
 	had    map[string]map[secret.Ref]int
 	count  int
 	refs   int
-	used   []secret.Ref
-	said   strings.Builder
+	// calls is how many go well between two troubles, as a rule.
+	calls int
+	used  []secret.Ref
+	said  strings.Builder
 	// crash is closed when the process dies; frozen lets what is left of it go.
 	crash, frozen chan struct{}
 }
@@ -70,7 +72,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 		newest:  map[secret.Ref]int{}, had: map[string]map[secret.Ref]int{source: {}, target: {}}, frozen: make(chan struct{})}
 	w.stores[source].Conditional, w.stores[source].Soft = w.random.IntN(2) == 0, w.random.IntN(2) == 0
 	w.stores[target].Conditional, w.stores[target].Soft = w.random.IntN(2) == 0, w.random.IntN(2) == 0
-	w.refs = 3 + w.random.IntN(6)
+	w.calls = []int{60, 300, 1500}[w.random.IntN(3)]
+	w.refs = 3 + w.random.IntN(4)
 	for n := range w.refs {
 		ref := secret.Ref(fmt.Sprintf("secret://r/%d", n))
 		if w.random.IntN(6) == 0 { // it was there once, or somebody tried
@@ -179,7 +182,7 @@ func (w *world) enter() {
 func (w *world) before(in, call string) error {
 	w.enter()
 	defer w.mu.Unlock()
-	w.die(150)
+	w.die(2 * w.calls)
 	// A store that does not compare and set in one step gives way to whoever sets in
 	// that very moment.
 	if call != "set" || w.stores[in].Conditional {
@@ -187,7 +190,7 @@ func (w *world) before(in, call string) error {
 	}
 	w.check()
 	t := w.trouble[in]
-	if t.calls == 0 && w.one(60) {
+	if t.calls == 0 && w.one(w.calls) {
 		*t = []trouble{{1 + w.random.IntN(8), "", fault.Unavailable}, {1 + w.random.IntN(3), "", fault.Throttled},
 			{1 + w.random.IntN(4), "set", fault.AccessDenied}, {1 + w.random.IntN(3), "", fault.Timeout}}[w.random.IntN(4)]
 	}
@@ -213,12 +216,12 @@ func (w *world) after(in, call string, ref secret.Ref) error {
 			w.had[in][ref] = n
 		}
 	}
-	w.die(150)
+	w.die(2 * w.calls)
 	w.check()
 	if call != "get" || w.stores[in].Conditional {
 		w.happen()
 	}
-	if (call == "set" || call == "delete") && w.one(15) {
+	if (call == "set" || call == "delete") && w.one(w.calls/4) {
 		return fault.New([]fault.Reason{fault.Unavailable, fault.Timeout, fault.Internal}[w.random.IntN(3)], fault.SourcePlugin, "the answer of "+in+" was lost")
 	}
 	return nil
@@ -254,8 +257,10 @@ func (w *world) Await(_ context.Context, wanted cutover.Wanted) ([]store.Instanc
 	processes := []*string{&w.engine, &w.admin}
 	w.random.Shuffle(2, func(i, j int) { processes[i], processes[j] = processes[j], processes[i] })
 	for _, p := range processes {
-		for range 3 {
-			w.happen()
+		// Both stores are in force now, for one or the other: what is set here is what
+		// could be lost.
+		for w.one(2) {
+			w.set(w.admin, secret.Ref(fmt.Sprintf("secret://r/%d", w.random.IntN(2))))
 		}
 		w.die(20)
 		if w.one(15) {
@@ -264,7 +269,9 @@ func (w *world) Await(_ context.Context, wanted cutover.Wanted) ([]store.Instanc
 		*p = wanted.Provider
 		w.check()
 	}
-	w.happen()
+	for w.one(2) {
+		w.set(w.admin, secret.Ref(fmt.Sprintf("secret://r/%d", w.random.IntN(2))))
+	}
 	return []store.Instance{{Role: store.RoleEngine, Name: "e"}, {Role: store.RoleAdminAPI, Name: "a"}}, nil
 }
 
