@@ -97,10 +97,11 @@ func (a *API) tokens() {
 	}, a.listRoles)
 }
 
-func (a *API) token(t store.AdminToken) Token {
+// TokenOf returns what may be seen of a token.
+func TokenOf(t store.AdminToken, now time.Time) Token {
 	out := Token{
 		ID: t.ID, Name: t.Name, Hint: t.Hint, Role: t.Role, Permissions: []string{}, Narrowed: len(t.Permissions) > 0, Created: t.Created.UTC(),
-		CreatedBy: t.CreatedBy, Expires: utc(t.Expires), Expired: !t.Expires.IsZero() && !a.Now().Before(t.Expires), LastUsed: utc(t.LastUsed),
+		CreatedBy: t.CreatedBy, Expires: utc(t.Expires), Expired: !t.Expires.IsZero() && !now.Before(t.Expires), LastUsed: utc(t.LastUsed),
 	}
 	for _, p := range authn.PrincipalOf(t).Permissions {
 		out.Permissions = append(out.Permissions, string(p))
@@ -133,7 +134,7 @@ func (a *API) listTokens(ctx context.Context, in *struct {
 	list, next := sliced(list, page, func(t store.AdminToken) string { return strings.ToLower(t.Name) })
 	out.Body.Next = q.next(next)
 	out.Body.Items = all(list, func(t store.AdminToken) Token {
-		item := a.token(t)
+		item := TokenOf(t, a.Now())
 		item.Current = who.Kind == authz.Token && who.Name == t.Name
 		return item
 	})
@@ -189,7 +190,7 @@ func (a *API) createToken(ctx context.Context, in *struct{ Payload }) (c change[
 				fmt.Sprintf("The token would have the permission %s, which %s lacks; nobody can make a token that may do more than he himself.", p, who))
 		}
 	}
-	c.target, c.wanted = "tokens", a.token(want)
+	c.target, c.wanted = "tokens", TokenOf(want, a.Now())
 	c.do = func(ctx context.Context) (done[createdToken], error) {
 		made, text, err := a.Tokens.Create(ctx, want)
 		if errors.Is(err, store.ErrNameTaken) {
@@ -198,7 +199,7 @@ func (a *API) createToken(ctx context.Context, in *struct{ Payload }) (c change[
 		if err != nil {
 			return done[createdToken]{}, err
 		}
-		shown := a.token(made)
+		shown := TokenOf(made, a.Now())
 		return done[createdToken]{answer: &createdToken{CreatedToken{shown, text}}, target: tokenTarget(made.ID), after: shown}, nil
 	}
 	return c, nil
@@ -215,7 +216,7 @@ func (a *API) deleteToken(ctx context.Context, in *struct {
 	if at < 0 {
 		return c, tokenProblem(store.ErrNotFound)
 	}
-	c.target, c.before = tokenTarget(in.ID), a.token(list[at])
+	c.target, c.before = tokenTarget(in.ID), TokenOf(list[at], a.Now())
 	c.do = func(ctx context.Context) (done[struct{}], error) {
 		err := a.Tokens.Delete(ctx, in.ID)
 		a.Sessions.Forget()

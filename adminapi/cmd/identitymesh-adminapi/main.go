@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -53,29 +52,7 @@ func app() *cli.App {
 			}
 			return service.Foreground(c.Context, program(), service.ConfigFile(c))
 		},
-		Commands: []*cli.Command{service.Command(program()), auditCommand(config, onUsage, noArguments), {
-			Name:            "token",
-			Usage:           "manage the administrator's token",
-			HideHelpCommand: true,
-			OnUsageError:    onUsage,
-			Action: func(c *cli.Context) error {
-				if err := noArguments(c); err != nil {
-					return err
-				}
-				return &boot.UsageError{Err: errors.New("what about the token? The only command is: token reset")}
-			},
-			Subcommands: []*cli.Command{{
-				Name:  "reset",
-				Usage: "make a new token in place of the old one, which is worth nothing from then on",
-				Flags: []cli.Flag{config}, OnUsageError: onUsage,
-				Action: func(c *cli.Context) error {
-					if err := noArguments(c); err != nil {
-						return err
-					}
-					return resetToken(c.Context, service.ConfigFile(c))
-				},
-			}},
-		}},
+		Commands: []*cli.Command{service.Command(program()), auditCommand(config, onUsage, noArguments), tokenCommand(config, onUsage, noArguments)},
 	}
 }
 

@@ -21,7 +21,6 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/presence"
 	"github.com/identitymesh/identitymesh/adminapi/system"
 	"github.com/identitymesh/identitymesh/adminapi/web"
-	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/chronicle"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/pluginstate"
@@ -259,34 +258,4 @@ func prepare(ctx context.Context, tokens *authn.Tokens, logger *slog.Logger) (sa
 		return "the administrator's token is not in " + tokens.File() + "; identitymesh-adminapi token reset makes a new one", false, nil
 	}
 	return "sign in with the token in " + tokens.File(), state == authn.Created, nil
-}
-
-func resetToken(ctx context.Context, configFile string) error {
-	program, db, err := start(ctx, boot.Config{ConfigFile: configFile, Quiet: true})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = program.Stop(context.WithoutCancel(ctx)) }()
-	defer db.Close()
-	log, err := audit.Open(ctx, db.DB(), nil)
-	if err != nil {
-		return err
-	}
-	actor, address := audit.Caller()
-	record, err := log.Begin(ctx, audit.Entry{
-		Actor: actor, Address: address, Action: "tokens.reset", Target: "tokens/" + authn.Name, Correlation: uuid.NewString(),
-	})
-	if err != nil {
-		return err
-	}
-	tokens := authn.NewTokens(authn.TokensConfig{Store: db, Folder: program.Settings.Product.DataFolder, Logger: program.Logger, Now: time.Now})
-	err = tokens.Reset(ctx)
-	if err != nil {
-		err = fmt.Errorf("reset the administrator's token: %w", err)
-	}
-	if err := errors.Join(err, record.End(context.WithoutCancel(ctx), err, "")); err != nil {
-		return err
-	}
-	fmt.Println("the new token is in " + tokens.File() + "; the old one is worth nothing now")
-	return nil
 }
