@@ -90,7 +90,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 }
 
 // cacheKiB bounds the memory of each connection, however many refs there are.
-const cacheKiB = 4 << 10
+const cacheKiB = 512
 
 // Path of the file.
 func (l *Ledger) Path() string { return l.path }

@@ -54,7 +54,6 @@ CREATE TABLE events (
     reason         TEXT NOT NULL,
     hash           TEXT NOT NULL
 );
-CREATE INDEX events_ref ON events (ref, seq);
 
 CREATE TABLE head (
     one  INTEGER PRIMARY KEY CHECK (one = 1),
