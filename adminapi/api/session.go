@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ func (a *API) sessions() {
 	}, a.endSession)
 	register(a, authz.SignedIn, huma.Operation{
 		OperationID: "list-sessions", Method: http.MethodGet, Path: all, Tags: []string{tagSignIn},
-		Summary: "List the browsers in which one is signed in, the newest first", Description: "With all those of everybody, which needs the permission sessions.write.",
+		Summary: "List the browsers in which one is signed in", Description: "With all those of everybody, which needs the permission sessions.write.",
 	}, a.listSessions)
 	registerChange(a, authz.SignedIn, "session.end-all", huma.Operation{
 		OperationID: "end-sessions", Method: http.MethodDelete, Path: all, DefaultStatus: http.StatusOK, Tags: []string{tagSignIn},
@@ -220,15 +221,27 @@ func (a *API) of(ctx context.Context, q EverybodyQuery) (store.SessionsOf, error
 	return store.SessionsOf{}, a.lacks(ctx, authz.SessionsWrite)
 }
 
+type sessionPage struct {
+	Body struct {
+		Items []SessionItem `json:"items" nullable:"false"`
+		Total int           `json:"total"`
+		Next  string        `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
+	}
+}
+
 func (a *API) listSessions(ctx context.Context, in *struct {
 	Exchange
 	EverybodyQuery
-}) (*struct {
-	Body struct {
-		Items []SessionItem `json:"items" nullable:"false"`
-	}
-}, error) {
+	Paging
+	Sort string `query:"sort" enum:"created,-created" default:"-created" doc:"By when they were begun."`
+	Q    string `query:"q" maxLength:"200" doc:"Only sessions of names with this text."`
+}) (*sessionPage, error) {
 	of, err := a.of(ctx, in.EverybodyQuery)
+	if err != nil {
+		return nil, err
+	}
+	q := query{list: "sessions", sort: in.Sort, filter: []any{in.All, in.Q}}
+	page, err := in.page(q)
 	if err != nil {
 		return nil, err
 	}
@@ -236,18 +249,19 @@ func (a *API) listSessions(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(list, func(x store.AdminSession) bool {
+		return !strings.Contains(strings.ToLower(x.Name), strings.ToLower(in.Q))
+	})
 	now, _ := a.current(in.r)
-	out := &struct {
-		Body struct {
-			Items []SessionItem `json:"items" nullable:"false"`
-		}
-	}{}
-	out.Body.Items = make([]SessionItem, 0, len(list))
-	for _, x := range list {
+	out := &sessionPage{}
+	out.Body.Total = len(list)
+	list, next := sliced(list, page, func(x store.AdminSession) string { return x.Created.UTC().Format("20060102150405.000000") + x.ID })
+	out.Body.Next = q.next(next)
+	out.Body.Items = all(list, func(x store.AdminSession) SessionItem {
 		item := a.sessionItem(x)
 		item.Current = x.ID == now.ID
-		out.Body.Items = append(out.Body.Items, item)
-	}
+		return item
+	})
 	return out, nil
 }
 

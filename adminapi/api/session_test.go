@@ -98,6 +98,22 @@ func TestOneSeesAndEndsOnesOwnSessionsOnly(t *testing.T) {
 	if len(items.Items) != 1 {
 		t.Errorf("sessions %+v", items)
 	}
+	w.session(viewer)
+	var page struct {
+		Items []api.SessionItem
+		Total int
+		Next  string
+	}
+	w.send("GET", "/api/sessions?all=true&limit=1&sort=created", "", byCookie(other)...).is(t, http.StatusOK, &page)
+	first := page.Items[0].ID
+	w.send("GET", "/api/sessions?all=true&limit=1&sort=created&cursor="+page.Next, "", byCookie(other)...).is(t, http.StatusOK, &page)
+	if page.Total != 2 || page.Items[0].ID == first {
+		t.Errorf("second page %+v", page)
+	}
+	w.send("GET", "/api/sessions?all=true&q=VIEW", "", byCookie(other)...).is(t, http.StatusOK, &page)
+	if page.Total != 1 || page.Items[0].Name != "viewer" {
+		t.Errorf("found %+v", page)
+	}
 	w.send("DELETE", "/api/sessions?all=true", "", byCookie(other)...).is(t, http.StatusOK, &ended)
 	w.send("GET", "/api/session", "", byCookie(other)...).problem(t, http.StatusUnauthorized, "sign-in-required")
 }

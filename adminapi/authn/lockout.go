@@ -107,12 +107,12 @@ func TooMany(wait time.Duration) *problem.Problem {
 	return p
 }
 
-// keysOf returns what failures are counted by. The names of users are bounded by
-// what a header holds.
+// keysOf returns what failures are counted by. Of a user's name, which anybody may
+// choose, the beginning counts.
 func keysOf(remote, user string) []string {
 	keys := []string{"address " + source(remote).String()}
 	if user != "" {
-		keys = append(keys, "user "+strings.ToLower(user))
+		keys = append(keys, "user "+strings.ToLower(user[:min(len(user), 200)]))
 	}
 	return keys
 }

@@ -753,7 +753,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List the browsers in which one is signed in, the newest first
+         * List the browsers in which one is signed in
          * @description With all those of everybody, which needs the permission sessions.write.
          */
         get: operations["list-sessions"];
@@ -1426,9 +1426,6 @@ export interface components {
         };
         "List-run-durationsResponse": {
             items: components["schemas"]["RunDuration"][];
-        };
-        "List-sessionsResponse": {
-            items: components["schemas"]["SessionItem"][];
         };
         ListedConnector: {
             /** @description Credentials are refs. */
@@ -2195,6 +2192,13 @@ export interface components {
             userAgent?: string;
             /** @enum {string} */
             way: "token" | "oidc" | "negotiate";
+        };
+        SessionPageBody: {
+            items: components["schemas"]["SessionItem"][];
+            /** @description The cursor of the next page; absent on the last one. */
+            next?: string;
+            /** Format: int64 */
+            total: number;
         };
         Setting: {
             /** @description Nobody set it. */
@@ -4095,6 +4099,14 @@ export interface operations {
             query?: {
                 /** @description The sessions of everybody; needs the permission sessions.write. */
                 all?: boolean;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The next of the page before, of the same query; empty for the first page. */
+                cursor?: string;
+                /** @description By when they were begun. */
+                sort?: "created" | "-created";
+                /** @description Only sessions of names with this text. */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -4108,7 +4120,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["List-sessionsResponse"];
+                    "application/json": components["schemas"]["SessionPageBody"];
                 };
             };
             /** @description What went wrong, as a problem. */
