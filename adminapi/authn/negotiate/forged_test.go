@@ -28,7 +28,7 @@ import (
 
 // holder is somebody with a ticket, who writes the rest of the message as he likes.
 type holder struct {
-	t      *testing.T
+	t      testing.TB
 	client *client.Client
 	ticket messages.Ticket
 	key    types.EncryptionKey

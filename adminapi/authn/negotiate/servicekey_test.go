@@ -12,7 +12,7 @@ import (
 )
 
 // serviceKey returns the key that the ticket is encrypted with.
-func serviceKey(t *testing.T, realm *kdctest.Realm, ticket messages.Ticket) types.EncryptionKey {
+func serviceKey(t testing.TB, realm *kdctest.Realm, ticket messages.Ticket) types.EncryptionKey {
 	t.Helper()
 	all, err := keytab.Load(realm.Keytab)
 	if err != nil {
