@@ -59,8 +59,16 @@ func decode(raw []byte) (*token, error) {
 		return nil, authn.Refused("the Negotiate token has no Kerberos ticket that can be read")
 	}
 	t.request = mechanism.APReq
+	// gokrb5 falls over what is too short to have a checksum.
+	if min(len(t.request.Ticket.EncPart.Cipher), len(t.request.EncryptedAuthenticator.Cipher)) < shortest {
+		return nil, authn.Refused("the Negotiate token has no Kerberos ticket that can be read")
+	}
 	return t, nil
 }
+
+// shortest is less than any ticket or authenticator has, and more than the random
+// bytes and the checksum around it.
+const shortest = 64
 
 func kerberos(o asn1.ObjectIdentifier) bool {
 	return o.Equal(gssapi.OIDKRB5.OID()) || o.Equal(gssapi.OIDMSLegacyKRB5.OID())
