@@ -345,3 +345,35 @@ func TestWhoIsKilledRecordsNothingTwice(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Killed behind the commit, before the file was emptied.
+func TestWhatTheLogHasAlreadyIsNotTakenFromTheFileAgain(t *testing.T) {
+	w := newWorld(t)
+	c := config(w.Log, w.folder, &bytes.Buffer{})
+	c.WriteLimit = impatient
+	r := w.record(c)
+	unlock := w.lock()
+	for n := range 3 {
+		r.Record(events(n), "")
+	}
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	kept, err := os.ReadFile(c.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.WriteLimit = 5 * time.Second
+	for range 2 {
+		if err := w.record(c).Close(); err != nil {
+			t.Fatal(err)
+		}
+		if list := w.all(); len(list) != 4 {
+			t.Fatalf("the log has %d records", len(list))
+		}
+		if err := os.WriteFile(c.File, kept, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
