@@ -97,7 +97,7 @@ func (b *batch) event(e Event) (int64, error) {
 }
 
 // eventPage is how many events are read at a time.
-const eventPage = 500
+const eventPage = 100
 
 // Events calls yield for each event after the one numbered after, in order, until it
 // returns an error, which Events returns.

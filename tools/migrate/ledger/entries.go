@@ -39,7 +39,7 @@ type Entry struct {
 const entryColumns = "ref, name, state, verdict, used, source_version, target_version, written, reason, next, reads, last_read, changed, open"
 
 // entryPage is how many entries are read at a time.
-const entryPage = 500
+const entryPage = 200
 
 // Entries calls yield for each ref in one of the states, all of them when none is
 // given, in the order of refs, until it returns an error, which Entries returns. A
