@@ -89,7 +89,7 @@ test.each([
       "GET /api/runs": () => json({ items: [run] }),
       "GET /api/runs/r1": () => json(run),
       "GET /api/runs/r1/logs": () => json({ items: [] }),
-      "GET /api/secrets": () => json({ items: [{ ref: "secret://a", name: "im-1", version: "1", disabled: false, usedBy: [] }], complete: true }),
+      "GET /api/secrets": () => json({ items: [{ ref: "secret://a", name: "im-1", version: "1", disabled: false, missing: false, deleted: false, store: "DPAPI", usedBy: [], usedByCount: 0 }], complete: true }),
     },
     { who: viewer },
   );

@@ -1,4 +1,4 @@
-import { waitFor, within } from "@testing-library/react";
+import { fireEvent, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { connector, enter, json, play } from "./played";
 
@@ -72,8 +72,9 @@ test("a column is sorted up, down, and by the list's own order again, by the ser
 
 test("the server is asked when somebody stopped typing, and not for every letter", async () => {
   const calls = play({ "GET /api/connectors": () => json({ items: [connector], total: 1 }) });
-  const { user, page } = await enter("/connectors");
-  await user.type(await page.findByRole("searchbox"), "direct");
+  const { page } = await enter("/connectors");
+  const field = await page.findByRole("searchbox");
+  for (const value of ["d", "di", "dir", "dire", "direc", "direct"]) fireEvent.change(field, { target: { value } });
   await waitFor(() => expect(calls.some((c) => c.path.includes("q=direct"))).toBe(true));
   expect(calls.filter((c) => /q=(d|di|dir|dire|direc)(&|$)/.test(c.path))).toEqual([]);
 });

@@ -92,16 +92,6 @@ export function useRunLogs(id: string, live: boolean) {
   });
 }
 
-export function useSecrets() {
-  const api = useApi();
-  return useInfiniteQuery({
-    queryKey: ["secrets", "pages"],
-    initialPageParam: "",
-    queryFn: ({ pageParam, signal }) => must(api.GET("/api/secrets", { params: { query: { limit: 100, ...(pageParam && { cursor: pageParam }) } }, signal })),
-    getNextPageParam: (last) => last.next,
-  });
-}
-
 export function useSchedules(connectorId: string) {
   const api = useApi();
   return useQuery({

@@ -1,8 +1,13 @@
 import { Autocomplete, Button, Group } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
-import { useSecrets } from "../api/queries";
+import { must } from "../api/client";
 import { useMay } from "../session/may";
+import { useApi } from "../session/session";
 import { SetSecret } from "../secrets/SetSecret";
+
+const offered = 20;
 
 interface Props {
   label: string;
@@ -16,20 +21,27 @@ interface Props {
 
 /** The ref of a secret: one that exists, or one that is set in place. */
 export function RefField({ value, onChange, maw, ...input }: Props) {
-  const secrets = useSecrets();
+  const api = useApi();
   const may = useMay();
   const [setting, setSetting] = useState(false);
-  const refs = secrets.data?.pages.flatMap((p) => p.items.flatMap((s) => s.ref ?? [])) ?? [];
-  const known = refs.includes(value);
+  const [q] = useDebouncedValue(value.replace(/^secret:\/{0,2}/, ""), 250);
+  const found = useQuery({
+    queryKey: ["secrets", "like", q],
+    queryFn: ({ signal }) => must(api.GET("/api/secrets", { params: { query: { limit: offered, ...(q && { q }) } }, signal })),
+    placeholderData: keepPreviousData,
+    staleTime: 10_000,
+  });
+  const stored = (found.data?.items ?? []).filter((s) => !s.missing).flatMap((s) => s.ref ?? []);
+  const known = stored.includes(value);
   return (
     <Group align="flex-end" gap="xs" maw={maw}>
       <Autocomplete
         {...input}
         flex="1 1 14rem"
-        data={[...new Set(refs)]}
+        data={[...new Set(stored)]}
         value={value}
         onChange={onChange}
-        limit={50}
+        filter={({ options }) => options} // the server has filtered
         placeholder="secret://…"
         autoComplete="off"
         spellCheck={false}

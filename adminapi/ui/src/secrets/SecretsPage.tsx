@@ -1,150 +1,134 @@
-import { Alert, Anchor, Button, Group, Text, TextInput } from "@mantine/core";
+import { Alert, Anchor, Button, Text } from "@mantine/core";
 import { useState } from "react";
-import { Link } from "react-router";
-import { must, type Schemas } from "../api/client";
-import { useRefresh, useSecrets, useStatus } from "../api/queries";
-import { State, When } from "../parts/Badges";
-import { Confirm } from "../parts/Confirm";
+import { useSearchParams } from "react-router";
+import { must } from "../api/client";
+import { useStatus } from "../api/queries";
+import { ChoiceFilter, TimeFilter } from "../list/Filters";
+import { ServerList } from "../list/ServerList";
+import { useServerList } from "../list/useServerList";
+import { useOwnView } from "../list/view";
+import { When } from "../parts/Badges";
 import { Copyable } from "../parts/Copyable";
-import { Listing } from "../parts/Listing";
-import { useNotices } from "../parts/Notices";
-import { ProblemAlert } from "../parts/ProblemAlert";
-import { Empty, Loading } from "../parts/States";
+import { Empty } from "../parts/States";
 import { useMay } from "../session/may";
 import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
+import { LastUse, type ListedSecret, SecretState, UsedBy } from "./cells";
+import { FindDeleted } from "./FindDeleted";
+import { SecretDetail } from "./SecretDetail";
 import { SetSecret } from "./SetSecret";
 
-type Secret = Schemas["SecretMetadata"];
-
-/** All secrets by their refs. Values go in and are never shown: the API does not return them. */
+/**
+ * All secrets by their refs. Values go in and are never shown: the API does not
+ * return them. What is looked for stays out of the address, in case somebody
+ * pastes into that field what he should not; only a ref that was chosen is there.
+ */
 export function SecretsPage() {
-  const secrets = useSecrets();
+  const api = useApi();
   const may = useMay();
+  const view = useOwnView<"used" | "missing" | "expiresBefore">();
+  const query = useServerList("secrets", view, (q, signal) => must(api.GET("/api/secrets", { params: { query: q }, signal })));
   const provider = useStatus().data?.provider;
-  const [setting, setSetting] = useState<Secret | "new" | null>(null);
-  const [deleting, setDeleting] = useState<Secret | null>(null);
-  const [search, setSearch] = useState("");
-  const all = secrets.data?.pages.flatMap((p) => p.items);
-  const wanted = search.trim().toLowerCase();
-  const rows = all?.filter((s) => !wanted || (s.ref ?? s.name).toLowerCase().includes(wanted) || s.name.includes(wanted));
-  const last = secrets.data?.pages.at(-1);
+  const [search, setSearch] = useSearchParams();
+  const ref = search.get("ref") ?? "";
+  const [setting, setSetting] = useState<ListedSecret | "new" | null>(null);
+  const [finding, setFinding] = useState(false);
+  const page = query.data;
+  const look = (at: string) => setSearch(at ? { ref: at } : {});
+  const keepsDeleted = provider?.capabilities.some((c) => c === "RECOVER" || c === "PURGE");
 
   return (
-    <Page title="Secrets" actions={may("secrets.write") && <Button onClick={() => setSetting("new")}>Set a secret</Button>}>
+    <Page
+      title="Secrets"
+      actions={
+        <>
+          {keepsDeleted && may("secrets.read") && (
+            <Button variant="default" onClick={() => setFinding(true)}>
+              Find a deleted one
+            </Button>
+          )}
+          {may("secrets.write") && <Button onClick={() => setSetting("new")}>Set a secret</Button>}
+        </>
+      }
+    >
       <Text c="dimmed" size="sm">
         {provider ? `Kept by ${provider.name}. ` : ""}Nobody can read a value here; setting a ref again rotates it, and the next run uses the new value.
       </Text>
-      {secrets.isError && <ProblemAlert error={secrets.error} onRetry={() => void secrets.refetch()} />}
-      {last && !last.next && !last.complete && (
+      {page && !page.next && !page.complete && (
         <Alert color="yellow" role="status">
           The store did not say whether this is everything: secrets may be missing in this list.
         </Alert>
       )}
-      {all === undefined ? (
-        !secrets.isError && <Loading what="secrets" />
-      ) : all.length === 0 ? (
-        <Empty title="No secret is stored yet" action={may("secrets.write") && <Button onClick={() => setSetting("new")}>Set the first secret</Button>}>
-          Store the password of the account that reads your directory or database, under a ref such as secret://ad/svc/password. Then create a connector that
-          uses the ref.
-        </Empty>
-      ) : (
-        <>
-          <TextInput aria-label="Find by ref or name" placeholder="Find by ref or name" value={search} onChange={(e) => setSearch(e.currentTarget.value)} maw="24rem" />
-          <Listing
-            label="Secrets"
-            rows={rows ?? []}
-            id={(s) => s.name}
-            columns={[
-              {
-                header: "Ref",
-                cell: (s) => (
-                  <>
-                    <span className="mono">{s.ref ?? "unknown: the store has only the name"}</span>
-                    <Text size="xs" c="dimmed" component="div">
-                      <Copyable text={s.name} what="the name in the store" />
-                    </Text>
-                  </>
-                ),
-              },
-              { header: "Changed", cell: (s) => <When time={s.updated ?? s.created} /> },
-              { header: "Expires", cell: (s) => <Expiry secret={s} /> },
-              { header: "Used by", cell: (s) => <UsedBy secret={s} /> },
-              {
-                header: "Actions",
-                cell: (s) =>
-                  s.ref && (
-                    <Group gap={6}>
-                      {may("secrets.write") && (
-                        <Button size="compact-xs" variant="default" aria-label={`Rotate ${s.ref}`} onClick={() => setSetting(s)}>
-                          Rotate
-                        </Button>
-                      )}
-                      {may("secrets.delete") && (
-                        <Button size="compact-xs" variant="light" color="red" aria-label={`Delete ${s.ref}`} onClick={() => setDeleting(s)}>
-                          Delete
-                        </Button>
-                      )}
-                    </Group>
-                  ),
-              },
-            ]}
-          />
-          {rows?.length === 0 && <Text c="dimmed">No secret is like that{secrets.hasNextPage ? " among those loaded so far" : ""}.</Text>}
-          {secrets.hasNextPage && (
-            <Group>
-              <Button variant="default" onClick={() => void secrets.fetchNextPage()} loading={secrets.isFetchingNextPage}>
-                Show more
-              </Button>
-            </Group>
-          )}
-        </>
+      <ServerList
+        what="secrets"
+        view={view}
+        query={query}
+        id={(s) => s.ref ?? s.name}
+        search="Find by ref or name"
+        filters={
+          <>
+            <ChoiceFilter
+              label="Use"
+              value={view.filters.used}
+              onChange={(used) => view.change({ filters: { used } })}
+              choices={[{ value: "true", label: "Used by connectors" }, { value: "false", label: "Used by none" }]}
+            />
+            <ChoiceFilter
+              label="State"
+              value={view.filters.missing}
+              onChange={(missing) => view.change({ filters: { missing } })}
+              choices={[{ value: "true", label: "Missing" }, { value: "false", label: "In the store" }]}
+            />
+            <TimeFilter label="Expires before" value={view.filters.expiresBefore} onChange={(expiresBefore) => view.change({ filters: { expiresBefore } })} />
+          </>
+        }
+        empty={
+          <Empty title="No secret is stored yet" action={may("secrets.write") && <Button onClick={() => setSetting("new")}>Set the first secret</Button>}>
+            Store the password of the account that reads your directory or database, under a ref such as secret://ad/svc/password. Then create a connector that
+            uses the ref.
+          </Empty>
+        }
+        columns={[
+          { header: "Ref", sort: "ref", cell: (s) => <Ref secret={s} onOpen={look} /> },
+          { header: "State", cell: (s) => <SecretState secret={s} /> },
+          { header: "Changed", sort: "updated", cell: (s) => (s.missing ? null : <When time={s.updated ?? s.created} />) },
+          { header: "Expires", sort: "expires", cell: (s) => (s.missing ? null : s.expires ? <When time={s.expires} /> : "never") },
+          { header: "Used by", cell: (s) => <UsedBy secret={s} /> },
+          { header: "Last used", sort: "lastUsed", cell: (s) => <LastUse secret={s} /> },
+          {
+            header: "Actions",
+            cell: (s) =>
+              s.ref &&
+              may("secrets.write") && (
+                <Button size="compact-xs" variant="default" aria-label={`${s.missing ? "Set" : "Rotate"} ${s.ref}`} onClick={() => setSetting(s)}>
+                  {s.missing ? "Set" : "Rotate"}
+                </Button>
+              ),
+          },
+        ]}
+      />
+      {setting && (
+        <SetSecret {...(setting === "new" ? {} : setting.missing ? { suggestion: setting.ref ?? "" } : { secret: setting })} onClose={() => setSetting(null)} />
       )}
-      {setting && <SetSecret {...(setting !== "new" && { secret: setting })} onClose={() => setSetting(null)} />}
-      {deleting?.ref && <DeleteSecret secret={deleting} secretRef={deleting.ref} onClose={() => setDeleting(null)} />}
+      {finding && <FindDeleted onFind={look} onClose={() => setFinding(false)} />}
+      {ref && !setting && <SecretDetail key={ref} secretRef={ref} listed={page?.items.find((s) => s.ref === ref)} onClose={() => look("")} onRotate={setSetting} />}
     </Page>
   );
 }
 
-function Expiry({ secret: s }: { secret: Secret }) {
-  if (s.disabled) return <State color="red" text="Disabled" />;
-  if (!s.expires) return <>never</>;
-  return Date.parse(s.expires) < Date.now() ? <State color="red" text="Expired" /> : <When time={s.expires} />;
-}
-
-function UsedBy({ secret: s }: { secret: Secret }) {
-  if (s.usedBy.length === 0) return <Text inherit c="dimmed">nobody</Text>;
-  return s.usedBy.map((u, i) => (
-    <span key={u.connectorId}>
-      {i > 0 && ", "}
-      <Anchor component={Link} to={`/connectors/${u.connectorId}`} inherit>
-        {u.connectorName}
-      </Anchor>
-    </span>
-  ));
-}
-
-function DeleteSecret({ secret, secretRef, onClose }: { secret: Secret; secretRef: string; onClose: () => void }) {
-  const api = useApi();
-  const refresh = useRefresh();
-  const notices = useNotices();
+function Ref({ secret: s, onOpen }: { secret: ListedSecret; onOpen: (ref: string) => void }) {
   return (
-    <Confirm
-      title="Delete the secret"
-      typed={secretRef}
-      action="Delete"
-      onClose={onClose}
-      onConfirm={async () => {
-        await must(api.DELETE("/api/secrets", { params: { query: { ref: secretRef } } }));
-        refresh("secrets");
-        notices.done("The secret was deleted.");
-      }}
-    >
-      <Text size="sm">
-        {secret.usedBy.length > 0
-          ? `Runs of ${secret.usedBy.map((u) => u.connectorName).join(", ")} will fail until it is set again.`
-          : "No connector uses it. It cannot be brought back from here."}
+    <>
+      {s.ref ? (
+        <Anchor component="button" type="button" inherit ta="left" className="mono" onClick={() => onOpen(s.ref ?? "")}>
+          {s.ref}
+        </Anchor>
+      ) : (
+        <Text inherit c="dimmed">unknown: the store has only the name</Text>
+      )}
+      <Text size="xs" c="dimmed" component="div">
+        <Copyable text={s.name} what="the name in the store" />
       </Text>
-    </Confirm>
+    </>
   );
 }

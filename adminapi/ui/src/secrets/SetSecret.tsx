@@ -1,11 +1,11 @@
-import { Button, FileInput, Group, Modal, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, FileInput, Group, Modal, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { must, type Schemas } from "../api/client";
 import { useRefresh, useStatus } from "../api/queries";
 import { useNotices } from "../parts/Notices";
 import { ProblemAlert } from "../parts/ProblemAlert";
 import { useApi, useSession } from "../session/session";
-import { fileAsBase64, maxValueBytes } from "./value";
+import { aboutPaste, endsWithLine, fileAsBase64, maxValueBytes, withoutLineEnd } from "./value";
 
 interface Props {
   /** The secret to rotate; without it a new one is set. */
@@ -36,6 +36,9 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
   const [ref, setRef] = useState(secret?.ref ?? (suggestion || "secret://"));
   const [source, setSource] = useState("text");
   const [file, setFile] = useState<File | null>(null);
+  const [ends, setEnds] = useState(false);
+  const [cut, setCut] = useState(false);
+  const [warning, setWarning] = useState("");
   const [expires, setExpires] = useState("");
   const [mistakes, setMistakes] = useState<Mistakes>({});
   const [busy, setBusy] = useState(false);
@@ -44,6 +47,9 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
   function wipe() {
     for (const input of [value.current, again.current]) if (input) input.value = "";
     setFile(null);
+    setEnds(false);
+    setCut(false);
+    setWarning("");
   }
   // Nobody may find it who comes to a page on which somebody else was signed in.
   useEffect(() => {
@@ -75,7 +81,7 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
         api.PUT("/api/secrets", {
           body: {
             ref,
-            ...(source === "file" && file ? { valueBase64: await fileAsBase64(file) } : { value: value.current?.value ?? "" }),
+            ...(source === "file" && file ? { valueBase64: await fileAsBase64(cut ? await withoutLineEnd(file) : file) } : { value: value.current?.value ?? "" }),
             ...(expires && { expires: new Date(expires).toISOString() }),
             // So that nobody else's value is overwritten unseen.
             ...(can.includes("CONDITIONAL_SET") && { expectedVersion: secret?.version ?? "" }),
@@ -83,7 +89,7 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
         }),
       );
       wipe();
-      refresh("secrets");
+      refresh("secrets", "attention");
       notices.done(secret ? "The secret was rotated. The next run uses the new value." : "The secret was set.");
       onSet?.(ref);
       onClose();
@@ -124,20 +130,46 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
           />
           {source === "text" ? (
             <>
-              <TextInput ref={value} label="Value" {...unseen} data-autofocus={secret !== undefined || undefined} error={mistakes.value} />
+              <TextInput
+                ref={value}
+                label="Value"
+                {...unseen}
+                data-autofocus={secret !== undefined || undefined}
+                error={mistakes.value}
+                onPaste={(e) => setWarning(aboutPaste(e.clipboardData.getData("text")))}
+                onInput={(e) => e.currentTarget.value === "" && setWarning("")}
+              />
               <TextInput ref={again} label="Value again" {...unseen} error={mistakes.again} />
+              <Text size="sm" role="status">
+                {warning}
+              </Text>
             </>
           ) : (
-            <FileInput
-              label="File"
-              description="For certificates and keys: its bytes are stored as they are, at most 1 MiB"
-              placeholder="Choose a file"
-              value={file}
-              onChange={setFile}
-              error={mistakes.file}
-              clearable
-              clearButtonProps={{ "aria-label": "Take the file out" }}
-            />
+            <>
+              <FileInput
+                label="File"
+                description="For certificates and keys: its bytes are stored as they are, at most 1 MiB"
+                placeholder="Choose a file"
+                value={file}
+                onChange={(chosen) => {
+                  setFile(chosen);
+                  setCut(false);
+                  setEnds(false);
+                  if (chosen) void endsWithLine(chosen).then(setEnds);
+                }}
+                error={mistakes.file}
+                clearable
+                clearButtonProps={{ "aria-label": "Take the file out" }}
+              />
+              {ends && (
+                <Checkbox
+                  label="Leave out the line break at its end"
+                  description="Right for a password or a token in a text file, wrong for most certificates and keys"
+                  checked={cut}
+                  onChange={(e) => setCut(e.currentTarget.checked)}
+                />
+              )}
+            </>
           )}
           {can.includes("EXPIRY") && (
             <TextInput type="datetime-local" label="Expires" description="Leave it empty for never" value={expires} onChange={(e) => setExpires(e.currentTarget.value)} />
