@@ -3,15 +3,17 @@
 # on every system; this file only gives them names.
 
 .DEFAULT_GOAL := help
-.PHONY: help build up smoke test bench dist generate fmt clean
+.PHONY: help build up shell smoke test bench dist generate fmt clean
 
 # Built first and then run in place, so that a signal reaches the program itself.
 SUITE := go build -o bin/tools/ ./build/cmd/suite && exec bin/tools/suite
 DEMO  := go build -o bin/tools/ ./build/cmd/demo ./plugins/keyvault/fakevault/cmd/fakevault && exec bin/tools/demo
 
 # Who keeps the secrets of the demo: DPAPI, or AzureKeyVault for a cloud that is
-# played on this host (as root on Linux).
+# played on this host (as root on Linux). With VAULT=yes the cloud is there too
+# when DPAPI keeps them, to migrate them there.
 PROVIDER ?= DPAPI
+VAULT ?=
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +21,11 @@ help: ## show this list
 build: ## build every program into bin/, and the lock file that pins the plugins
 	@$(SUITE) build
 
-up: build ## start everything with demo sources, and stay up until Ctrl-C; state lives in var/; PROVIDER=AzureKeyVault for a played cloud
-	@$(DEMO) up --provider $(PROVIDER)
+up: build ## start everything with demo sources, and stay up until Ctrl-C; state lives in var/; PROVIDER=AzureKeyVault for a played cloud, VAULT=yes for both stores
+	@$(DEMO) up --provider $(PROVIDER) $(if $(VAULT),--vault)
+
+shell: ## a shell beside a running demo with a played cloud, from which the cloud can be found
+	@$(DEMO) shell
 
 smoke: build ## the demo on a temporary folder, with changes and failures, in under a minute
 	@$(DEMO) smoke --provider $(PROVIDER)

@@ -16,6 +16,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/demo/client"
 	"github.com/identitymesh/identitymesh/build/demo/cloud"
 	"github.com/identitymesh/identitymesh/build/demo/stack"
+	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 )
 
 // PasswordRef names the password of the directory's account in the secret store.
@@ -38,8 +39,10 @@ type Config struct {
 	Listen, DirectoryListen string
 	// Password is set for the directory's account at both ends.
 	Password string
-	// Cloud holds the secrets; nil for this host's own store.
-	Cloud *cloud.Cloud
+	// Cloud has a vault; nil for none. The secrets are in it if Provider is
+	// AzureKeyVault, otherwise in this host's own store.
+	Cloud    *cloud.Cloud
+	Provider string
 	// Interval is the time between two runs of a new schedule.
 	Interval time.Duration
 	Now      func() time.Time
@@ -64,7 +67,7 @@ func Start(ctx context.Context, c Config) (*Demo, error) {
 		PollInterval: pollInterval, Now: c.Now, Logger: c.Logger,
 	}
 	if c.Cloud != nil {
-		parts.Secrets, parts.Environment = c.Cloud.Settings(), c.Cloud.Environment()
+		parts.Secrets, parts.Environment = c.Cloud.Settings(c.Provider), c.Cloud.Environment()
 	}
 	s, err := stack.Start(ctx, parts)
 	if err != nil {
@@ -79,7 +82,9 @@ func Start(ctx context.Context, c Config) (*Demo, error) {
 
 func (d *Demo) setUp(ctx context.Context, c Config) error {
 	c.Progress("sources     HR database with %d people; LDAP directory at %s with %d people", stack.People, d.Directory.Addr(), stack.People)
-	if c.Cloud != nil {
+	if c.Cloud != nil && c.Provider != catalog.AzureKeyVault {
+		c.Progress("secrets     in this host's own store (%s); an empty Azure Key Vault at %s, played by a fake, waits for a migration", c.Provider, c.Cloud.URL())
+	} else if c.Cloud != nil {
 		c.Progress("secrets     Azure Key Vault at %s, played by a fake that only the demo's processes find there", c.Cloud.URL())
 	}
 	c.Progress("Admin API   %s", d.URL())

@@ -43,8 +43,13 @@ func main() {
 			{Name: "up", Usage: "start everything and stay until interrupted", Action: runUp, Flags: append([]cli.Flag{
 				&cli.StringFlag{Name: "folder", Usage: "`FOLDER` for all state (default: var in the repository)"},
 				&cli.StringFlag{Name: "listen", Value: "127.0.0.1:5100", Usage: "`ADDRESS` of the Admin API"},
+				&cli.BoolFlag{Name: "vault", Usage: "start the fake vault also when DPAPI keeps the secrets, to migrate them there"},
 				&cli.StringFlag{Name: "directory-listen", Value: "127.0.0.1:5389", Usage: "`ADDRESS` of the LDAP directory"},
 			}, common...)},
+			{Name: "shell", Usage: "run a command, or a shell, where the demo's vault can be found", ArgsUsage: "[COMMAND ...]", Action: runShell, Flags: []cli.Flag{
+				&cli.StringFlag{Name: "bin", Usage: "`FOLDER` of the programs (default: bin in the repository)"},
+				&cli.StringFlag{Name: "folder", Usage: "`FOLDER` of the running demo (default: var in the repository)"},
+			}},
 			{Name: "smoke", Usage: "try everything on a temporary folder, with changes and failures", Action: runSmoke, Flags: common},
 		},
 		HideHelpCommand: true,
@@ -70,13 +75,27 @@ func runUp(c *cli.Context) error {
 		return fmt.Errorf("up: %w", err)
 	}
 	err = up.Run(c.Context, up.Config{Out: os.Stdout, Demo: demo.Config{
-		Bin: bin, Folder: folder, Cloud: secrets, Listen: c.String("listen"), DirectoryListen: c.String("directory-listen"),
+		Bin: bin, Folder: folder, Cloud: secrets, Provider: c.String("provider"), Listen: c.String("listen"), DirectoryListen: c.String("directory-listen"),
 		Password: rand.Text(), Interval: time.Minute, Now: time.Now, Logger: logger(),
 	}})
 	if err := errors.Join(err, stop()); err != nil {
 		return fmt.Errorf("up: %w", err)
 	}
 	return nil
+}
+
+// runShell runs what follows, or the user's shell, as the demo's programs run: they
+// find the vault, and may sign in to it.
+func runShell(c *cli.Context) error {
+	bin, err := inRepository(c.String("bin"), "bin")
+	if err != nil {
+		return err
+	}
+	folder, err := inRepository(c.String("folder"), "var")
+	if err != nil {
+		return err
+	}
+	return cloud.Join(cloud.JoinConfig{Settings: filepath.Join(folder, "appsettings.json"), Bin: bin, Command: c.Args().Slice()})
 }
 
 func runSmoke(c *cli.Context) error {
@@ -97,7 +116,9 @@ func runSmoke(c *cli.Context) error {
 func startCloud(c *cli.Context) (_ *cloud.Cloud, stop func() error, err error) {
 	switch provider := c.String("provider"); provider {
 	case catalog.DPAPI:
-		return nil, func() error { return nil }, nil
+		if !c.Bool("vault") {
+			return nil, func() error { return nil }, nil
+		}
 	case catalog.AzureKeyVault:
 	default:
 		return nil, nil, fmt.Errorf("there is no provider %q: choose %s or %s", provider, catalog.DPAPI, catalog.AzureKeyVault)

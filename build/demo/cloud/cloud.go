@@ -80,9 +80,10 @@ func (c *Cloud) start(ctx context.Context, config Config) (err error) {
 	return errors.Join(json.Unmarshal(text, &c.access), os.Remove(file))
 }
 
-// Settings is the section Secrets of the product's configuration.
-func (c *Cloud) Settings() map[string]any {
-	return map[string]any{"Provider": "AzureKeyVault", "KeyVault": map[string]any{"VaultUri": c.URL()}}
+// Settings is the section Secrets of the product's configuration, with that provider
+// in force; another one than AzureKeyVault leaves the vault for a migration.
+func (c *Cloud) Settings(provider string) map[string]any {
+	return map[string]any{"Provider": provider, "KeyVault": map[string]any{"VaultUri": c.URL()}}
 }
 
 // Environment is what a host has that signs in with a service principal, and that

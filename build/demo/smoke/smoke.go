@@ -20,6 +20,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/demo/cloud"
 	"github.com/identitymesh/identitymesh/build/demo/process"
 	"github.com/identitymesh/identitymesh/build/demo/stack"
+	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 )
 
 // limit is how long all of it may take.
@@ -111,7 +112,7 @@ func (s *smoke) start(ctx context.Context) error {
 		return err
 	}
 	s.Demo, err = demo.Start(ctx, demo.Config{
-		Bin: s.Bin, Folder: s.folder, Cloud: s.Cloud, Listen: listen, DirectoryListen: "127.0.0.1:0", Password: s.newPassword(),
+		Bin: s.Bin, Folder: s.folder, Cloud: s.Cloud, Provider: catalog.AzureKeyVault, Listen: listen, DirectoryListen: "127.0.0.1:0", Password: s.newPassword(),
 		// No run but those that are asked for may take place.
 		Interval: 24 * time.Hour,
 		Now:      s.Now, Logger: slog.New(slog.NewTextHandler(&s.said, nil)),
