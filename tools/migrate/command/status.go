@@ -88,6 +88,9 @@ func (s *session) report(ctx context.Context, limit int) (report, error) {
 		r.Soak = &watch
 	}
 	r.Next = next(r.Counts, !r.Planned.IsZero(), r.Interrupted > 0)
+	if r.Counts[ledger.Soaking] > 0 && r.Counts[ledger.Switched] == 0 && !watch.Passed.IsZero() {
+		r.Next = "identitymesh-migrate purge"
+	}
 	return r, nil
 }
 

@@ -57,7 +57,7 @@ func (s *Soak) look(ctx context.Context) (*Failure, error) {
 	return nil, nil
 }
 
-// ended returns the runs behind s.after that began during the soak and are over, in
+// ended returns the runs behind s.after that count and are over, in
 // the order in which they ended, and the number up to which all are.
 func (s *Soak) ended(ctx context.Context) (list []store.Run, after int64, err error) {
 	after = s.after
@@ -69,7 +69,7 @@ func (s *Soak) ended(ctx context.Context) (list []store.Run, after int64, err er
 		}
 		for _, r := range page {
 			before = r.Seq
-			if r.Seq <= s.after || r.Queued.Before(s.began) {
+			if r.Seq <= s.after || r.Queued.Before(s.since) {
 				page = nil
 				break
 			}

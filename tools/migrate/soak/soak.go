@@ -44,6 +44,7 @@ type Config struct {
 type Soak struct {
 	Config
 	began, until time.Time
+	since        time.Time             // runs that were queued from then on count
 	after        int64                 // runs up to this one were counted
 	counted      map[secret.Ref]counts // since they were last recorded
 }
@@ -96,6 +97,7 @@ var ErrUnproved = errors.New("refs that connectors use were not read by any run 
 // The facts that the ledger keeps of a soak.
 const (
 	noteBegan  = "soak.began"
+	noteSince  = "soak.since"
 	noteUntil  = "soak.until"
 	noteAfter  = "soak.after"
 	notePassed = "soak.passed"
@@ -123,6 +125,9 @@ func Open(ctx context.Context, c Config) (*Soak, error) {
 	}
 	if about == inForce && p.Failed == nil && p.Passed.IsZero() && !p.Began.IsZero() {
 		s.began, s.until = p.Began, p.Until
+		if s.since, err = c.Ledger.Time(ctx, noteSince); err != nil {
+			return nil, err
+		}
 		text, err := c.Ledger.Note(ctx, noteAfter)
 		if err != nil {
 			return nil, err
@@ -132,9 +137,12 @@ func Open(ctx context.Context, c Config) (*Soak, error) {
 	}
 	s.began = c.Now().UTC()
 	s.until = s.began.Add(c.For)
+	if s.since = at; about == inForce && p.Failed != nil {
+		s.since = s.began // what failed before was mended
+	}
 	for _, n := range []struct{ key, value string }{
 		{noteFailed, ""}, {notePassed, ""}, {noteAfter, ""}, {noteUntil, s.until.Format(time.RFC3339Nano)},
-		{noteBegan, s.began.Format(time.RFC3339Nano)}, {noteSwitch, inForce},
+		{noteSince, s.since.Format(time.RFC3339Nano)}, {noteBegan, s.began.Format(time.RFC3339Nano)}, {noteSwitch, inForce},
 	} {
 		if err := c.Ledger.SetNote(ctx, n.key, n.value); err != nil {
 			return nil, err
