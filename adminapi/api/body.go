@@ -32,6 +32,9 @@ func (p *Payload) Resolve(ctx huma.Context) []error {
 	return nil
 }
 
+// content returns the body.
+func (p *Payload) content() []byte { return p.bytes }
+
 func (p *Payload) wipe() { clear(p.bytes[:cap(p.bytes)]) }
 
 func read(r *http.Request) ([]byte, *problem.Problem) {

@@ -56,11 +56,16 @@ const (
 	maxDocument = audit.MaxText/2 - 512
 )
 
-// registerChange adds an operation that changes something. It is the only way to
-// add one: plan decides what is to be done and the record of it is written before
+// registerChange adds an operation that changes something. Beside [registerCreate]
+// it is the only way to add one: plan decides what is to be done and the record of it is written before
 // it is done. What plan refuses has no record, because nothing was tried.
 func registerChange[I, O any](a *API, needs authz.Permission, action string, op huma.Operation, plan func(context.Context, *I) (change[O], error)) {
-	add(a, needs, op, func(ctx context.Context, in *I) (*O, error) {
+	add(a, needs, op, carryOut(a, action, plan))
+}
+
+// carryOut returns what an operation that changes something does.
+func carryOut[I, O any](a *API, action string, plan func(context.Context, *I) (change[O], error)) func(context.Context, *I) (*O, error) {
+	return func(ctx context.Context, in *I) (*O, error) {
 		c, err := plan(ctx, in)
 		if c.release != nil {
 			defer c.release()
@@ -92,7 +97,7 @@ func registerChange[I, O any](a *API, needs authz.Permission, action string, op 
 		}
 		a.end(ctx, record, result.outcome, map[string]any{"after": result.after})
 		return result.answer, nil
-	})
+	}
 }
 
 func (a *API) begin(ctx context.Context, action, target string, documents map[string]any) (*audit.Operation, error) {

@@ -50,10 +50,10 @@ func (a *API) connectors() {
 		OperationID: "list-connectors", Method: http.MethodGet, Path: all, Tags: []string{tagConnectors},
 		Summary: "List connectors with their state",
 	}, a.listConnectors)
-	registerChange(a, authz.ConnectorsWrite, "connectors.create", huma.Operation{
+	registerCreate(a, authz.ConnectorsWrite, "connectors.create", huma.Operation{
 		OperationID: "create-connector", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagConnectors},
 		Summary: "Create a connector", Description: "The configuration is checked without connecting; every problem is reported at once. Credentials are refs.",
-	}, a.createConnector)
+	}, wholeAnswer, a.createConnector)
 	takes[ConnectorInput](a, http.MethodPost, all)
 	register(a, authz.ConnectorsRead, huma.Operation{
 		OperationID: "get-connector", Method: http.MethodGet, Path: one, Tags: []string{tagConnectors},
@@ -124,7 +124,7 @@ func (a *API) createConnector(_ context.Context, in *Payload) (c change[connecto
 	}
 	c.target, c.wanted = "connectors", input
 	c.do = func(ctx context.Context) (done[connectorOutput], error) {
-		return a.changedConnector(a.Store.CreateConnector(ctx, a.applied(input, store.Connector{})))
+		return a.changedConnector(a.Store.CreateConnector(ctx, a.applied(input, store.Connector{ID: newID(ctx)})))
 	}
 	return c, nil
 }

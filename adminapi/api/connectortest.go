@@ -17,13 +17,13 @@ import (
 )
 
 func (a *API) connectorTest() {
-	registerChange(a, authz.ConnectorsTest, "connectors.test", huma.Operation{
+	registerCreate(a, authz.ConnectorsTest, "connectors.test", huma.Operation{
 		OperationID: "test-connector", Method: http.MethodPost, Path: "/api/connectors/{id}/test", Tags: []string{tagConnectors},
 		Summary: "Test a connector",
 		Description: "An engine connects, signs in with the secret of the configured ref and reads a little; nothing is imported, and a connector " +
 			"that is switched off can be tested too. The answer is the run once it has ended: its status, and the report or the connected system's own words. " +
 			"When that takes longer, for example because the connector is running, the answer is 202 and Location names the run to ask.",
-	}, a.testConnector)
+	}, wholeAnswer, a.testConnector)
 }
 
 type testOutput struct {
@@ -47,7 +47,7 @@ func (a *API) testConnector(ctx context.Context, in *ConnectorPath) (t change[te
 
 func (a *API) test(ctx context.Context, c store.Connector) (d done[testOutput], err error) {
 	run, _, err := a.Store.Enqueue(ctx, store.NewRun{ConnectorID: c.ID, Kind: store.Test, Trigger: store.Manual, RequestedBy: authz.From(ctx).Name,
-		TraceParent: telemetry.TraceParent(ctx)})
+		TraceParent: telemetry.TraceParent(ctx), ID: newID(ctx)})
 	if err != nil {
 		return d, connectorProblem(err)
 	}

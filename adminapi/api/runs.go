@@ -47,10 +47,10 @@ type logPage struct {
 
 func (a *API) runs() {
 	const all, one = "/api/runs", "/api/runs/{id}"
-	registerChange(a, authz.RunsStart, "runs.start", huma.Operation{
+	registerCreate(a, authz.RunsStart, "runs.start", huma.Operation{
 		OperationID: "start-run", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusAccepted, Tags: []string{tagRuns},
 		Summary: "Queue a run", Description: "An engine takes it within moments. Where the same is queued already, that one is returned.",
-	}, a.startRun)
+	}, wholeAnswer, a.startRun)
 	takes[RunInput](a, http.MethodPost, all)
 	register(a, authz.RunsRead, huma.Operation{
 		OperationID: "list-runs", Method: http.MethodGet, Path: all, Tags: []string{tagRuns},
@@ -89,7 +89,7 @@ func (a *API) startRun(ctx context.Context, in *Payload) (c change[runOutput], e
 	c.do = func(ctx context.Context) (done[runOutput], error) {
 		run, _, err := a.Store.Enqueue(ctx, store.NewRun{
 			ConnectorID: input.ConnectorID, Kind: store.Kind(input.Kind), Trigger: store.Manual, RequestedBy: authz.From(ctx).Name,
-			TraceParent: telemetry.TraceParent(ctx),
+			TraceParent: telemetry.TraceParent(ctx), ID: newID(ctx),
 		})
 		if err != nil {
 			return done[runOutput]{}, connectorProblem(err)

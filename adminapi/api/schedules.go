@@ -103,10 +103,10 @@ func (a *API) schedules() {
 	}) (*schedulePage, error) {
 		return a.listSchedules(ctx, in.SchedulesQuery, store.ScheduleFilter{ConnectorID: in.ConnectorID, Q: in.Q})
 	})
-	registerChange(a, authz.SchedulesWrite, "schedules.create", huma.Operation{
+	registerCreate(a, authz.SchedulesWrite, "schedules.create", huma.Operation{
 		OperationID: "create-schedule", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagSchedules},
 		Summary: "Let a connector run by itself",
-	}, a.createSchedule)
+	}, wholeAnswer, a.createSchedule)
 	takes[ScheduleInput](a, http.MethodPost, all)
 	register(a, authz.ConnectorsRead, huma.Operation{
 		OperationID: "get-schedule", Method: http.MethodGet, Path: one, Tags: []string{tagSchedules}, Summary: "Read a schedule",
@@ -183,6 +183,7 @@ func (a *API) createSchedule(ctx context.Context, in *struct {
 	}
 	c.target, c.wanted = connectorTarget(in.ID)+"/schedules", input
 	c.do = func(ctx context.Context) (done[scheduleOutput], error) {
+		x.ID = newID(ctx)
 		created, err := a.Store.CreateSchedule(ctx, x)
 		return changedSchedule(created, connectorProblem(err))
 	}

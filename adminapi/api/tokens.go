@@ -83,10 +83,10 @@ func (a *API) tokens() {
 	register(a, authz.TokensRead, huma.Operation{
 		OperationID: "list-tokens", Method: http.MethodGet, Path: all, Tags: []string{tagSignIn}, Summary: "List the API tokens by name",
 	}, a.listTokens)
-	registerChange(a, authz.TokensWrite, "tokens.create", huma.Operation{
+	registerCreate(a, authz.TokensWrite, "tokens.create", huma.Operation{
 		OperationID: "create-token", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagSignIn},
 		Summary: "Make an API token", Description: "The answer has the token, which is stored nowhere. Nobody can make one that may do more than he himself.",
-	}, a.createToken)
+	}, noAnswer, a.createToken)
 	takes[TokenInput](a, http.MethodPost, all)
 	registerChange(a, authz.TokensWrite, "tokens.delete", huma.Operation{
 		OperationID: "delete-token", Method: http.MethodDelete, Path: all + "/{id}", Tags: []string{tagSignIn},

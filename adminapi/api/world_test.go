@@ -61,6 +61,7 @@ type world struct {
 	logs      *syncBuffer
 	tokens    *authn.Tokens
 	sessions  *authn.Sessions
+	mu        sync.Mutex
 	replies   bytes.Buffer // everything that was ever answered
 }
 
@@ -152,6 +153,8 @@ func (w *world) send(method, path, body string, header ...string) answer {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	fmt.Fprintln(&w.replies, response.Header, string(content))
 	return answer{response, content}
 }

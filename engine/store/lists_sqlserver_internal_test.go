@@ -28,6 +28,8 @@ func replyToLists(text string) (fakeserver.Answer, bool) {
 	case strings.Contains(text, "r.duration_ms FROM IM_RunHistory r"):
 		row = []driver.Value{n, "run", "c", "name", "ldap", "full", "manual", "ann", "me", "1", "Running", someTime, someTime, nil, z, z, z, z, z, z,
 			"", "", "", "", "", "", "", "", n}
+	case strings.Contains(text, "FROM IM_IdempotencyKeys"):
+		row = []driver.Value{"f", "id", n, false, "", nil}
 	case strings.Contains(text, "GROUP BY x.name ORDER BY"):
 		row = []driver.Value{"im-1", "secret://a"}
 	case strings.Contains(text, "GROUP BY x.name"):
@@ -72,5 +74,10 @@ func useLists(ctx context.Context, s *Store, note func(string, error)) {
 	note("object", second(s.Object(ctx, 1)))
 	note("secret uses", second(s.UsesOf(ctx, []string{"im-1"})))
 	note("used secrets", second(s.ListUsedSecrets(ctx, "", 5)))
+	once, _, err := s.BeginOnce(ctx, Once{KeyHash: "h", Fingerprint: "f"})
+	note("begin once", err)
+	note("end once", s.EndOnce(ctx, once, "{}"))
+	note("leave once", s.LeaveOnce(ctx, once, false))
+	note("forget once", s.LeaveOnce(ctx, once, true))
 	note("record reads", s.RecordReads(ctx, []SecretRead{{Ref: "secret://a", Used: someTime}}))
 }

@@ -2611,7 +2611,10 @@ export interface operations {
     "create-connector": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any text of up to 255 visible characters that no other request has, such as a UUID. For 24 hours the same request with the same key is carried out once and answered as it was the first time, with the header Idempotency-Replayed. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2841,7 +2844,10 @@ export interface operations {
     "create-schedule": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any text of up to 255 visible characters that no other request has, such as a UUID. For 24 hours the same request with the same key is carried out once and answered as it was the first time, with the header Idempotency-Replayed. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The connector's id. */
                 id: string;
@@ -2993,7 +2999,10 @@ export interface operations {
     "test-connector": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any text of up to 255 visible characters that no other request has, such as a UUID. For 24 hours the same request with the same key is carried out once and answered as it was the first time, with the header Idempotency-Replayed. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The connector's id. */
                 id: string;
@@ -3531,7 +3540,10 @@ export interface operations {
     "start-run": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any text of up to 255 visible characters that no other request has, such as a UUID. For 24 hours the same request with the same key is carried out once and answered as it was the first time, with the header Idempotency-Replayed. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4365,7 +4377,10 @@ export interface operations {
     "create-token": {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any text of up to 255 visible characters that no other request has, such as a UUID. For 24 hours the same request with the same key is carried out once and answered as it was the first time, with the header Idempotency-Replayed. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
