@@ -79,6 +79,8 @@ func TestTheMemoryOfFailuresIsBounded(t *testing.T) {
 	if got := fail("[2001:db8::ffff]:1"); got != http.StatusTooManyRequests {
 		t.Errorf("the same /64 gets %d", got)
 	}
+	now = now.Add(time.Second)
+	fail("[2001:db8::1]:1") // now it has to wait two seconds
 	for n := range 1000 {
 		now = now.Add(time.Millisecond)
 		fail(fmt.Sprintf("10.0.%d.%d:1", n/250, n%250))
