@@ -1,16 +1,23 @@
 package command_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/tools/migrate/command"
 	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
 )
 
@@ -158,4 +165,52 @@ func TestEachStepIsAuditedAndShownToWatchers(t *testing.T) {
 		t.Errorf("%+v, %v", shown, err)
 	}
 	w.clean()
+}
+
+func TestARowOfTheDotNetProductThatDoesNotOpenIsNamed(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("SKIPPED: such rows may open on Windows")
+	}
+	w := newWorld(t)
+	w.set(w.folder, some(1))
+	db, err := productdb.Open(t.Context(), productdb.Config{DataFolder: filepath.Join(w.folder, "data")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Write.ExecContext(t.Context(), "INSERT INTO IM_Secrets (name, blob) VALUES ('secret://legacy', x'01000000d08c9ddf')"); err != nil {
+		t.Fatal(err)
+	}
+	w.planned(6, "1     unreadable-at-source", "blocked: secret://legacy", "then plan again")
+	w.must(6, []string{"run"}, "     1  copied", "blocked: secret://legacy")
+	w.must(0, []string{"run", "--exclude", "secret://legacy"})
+}
+
+func TestAnInterruptTellsWhatIsLeft(t *testing.T) {
+	w := newWorld(t)
+	w.set(w.folder, some(60))
+	w.planned(0)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out, errs bytes.Buffer
+	var reads atomic.Int64
+	code := command.Run(ctx, []string{"identitymesh-migrate", "--config", settings(w.folder), "run", "--concurrency", "2", "--output", "json"}, command.Config{
+		Build: buildinfo.Info{Version: version}, Environ: w.env, Stdin: os.Stdin, Stdout: &out, Stderr: &errs,
+		Now: func() time.Time { // it is read for each record
+			if reads.Add(1) == 20 {
+				cancel()
+			}
+			return time.Now()
+		},
+	})
+	var result struct {
+		Interrupted bool
+		Counts      map[string]int
+	}
+	if err := json.Unmarshal(out.Bytes(), &result); err != nil || code != 6 || !result.Interrupted || result.Counts["planned"] == 0 ||
+		result.Counts["verified"]+result.Counts["copied"] == 0 {
+		t.Fatalf("code %d, %v\n%s%s", code, err, &out, &errs)
+	}
+	w.must(0, []string{"run"}, "next: identitymesh-migrate switch")
+	w.sound(60)
 }
