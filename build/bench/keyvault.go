@@ -140,7 +140,7 @@ func (v *benchVault) open(ctx context.Context, e Env, name string) (*host.Resolv
 	}
 	file := filepath.Join(folder, "appsettings.json")
 	body, err := json.Marshal(map[string]any{
-		"IdentityMesh": map[string]any{"DataFolder": "data", "PluginFolder": e.Bin}, "Secrets": v.Settings()})
+		"IdentityMesh": map[string]any{"DataFolder": "data", "PluginFolder": e.Bin}, "Secrets": v.Settings("AzureKeyVault")})
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ const (
 	// migrateRounds of freeSecrets each, from store to store.
 	migrateRounds, freeSecrets = 5, 2000
 	// migrateCallers is how many refs the migration works on at once.
-	migrateCallers = 16
+	migrateCallers = 32
 )
 
 // Migrate measures the program that moves secrets from store to store.
