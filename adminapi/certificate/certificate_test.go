@@ -219,19 +219,23 @@ func TestAServerSpeaksTLS12AndLaterAndHTTP2(t *testing.T) {
 	t.Cleanup(func() { _ = server.Close(); serving.Wait() })
 	roots := x509.NewCertPool()
 	roots.AddCert(f.authority)
-	get := func(highest uint16) (string, error) {
-		client := http.Client{Timeout: time.Minute, Transport: &http.Transport{ForceAttemptHTTP2: true, DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots, MaxVersion: highest, MinVersion: tls.VersionTLS10}}}
-		response, err := client.Get("https://" + listener.Addr().String())
-		if err != nil {
-			return "", err
+	for version, ok := range map[uint16]bool{tls.VersionTLS10: false, tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
+		conn, err := tls.Dial("tcp", listener.Addr().String(), &tls.Config{RootCAs: roots, MinVersion: version, MaxVersion: version})
+		if ok != (err == nil) {
+			t.Errorf("%s: %v", tls.VersionName(version), err)
 		}
-		defer response.Body.Close()
-		body, err := io.ReadAll(response.Body)
-		return string(body), err
+		if err == nil {
+			_ = conn.Close()
+		}
 	}
-	for version, ok := range map[uint16]bool{tls.VersionTLS11: false, tls.VersionTLS12: true, tls.VersionTLS13: true} {
-		if proto, err := get(version); ok != (err == nil) || ok && proto != "HTTP/2.0" {
-			t.Errorf("%s: %s, %v", tls.VersionName(version), proto, err)
-		}
+	transport := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{RootCAs: roots}}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Timeout: time.Minute, Transport: transport}).Get("https://" + listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if body, err := io.ReadAll(response.Body); err != nil || string(body) != "HTTP/2.0" {
+		t.Errorf("%s, %v", body, err)
 	}
 }
