@@ -61,7 +61,7 @@ func aHostName(name string) error {
 	if _, err := netip.ParseAddr(name); err == nil {
 		return nil
 	}
-	if strings.ContainsFunc(name, func(c rune) bool {
+	if name == "" || strings.ContainsFunc(name, func(c rune) bool {
 		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("._-", c))
 	}) {
 		return errors.New("expected the name of a host such as mesh.example.net, or an IP address, without a port and without *")
