@@ -41,7 +41,8 @@ type Realm struct {
 	env []string
 }
 
-const patience = time.Minute
+// patience is long, because a domain takes a minute to be made on a busy host.
+const patience = 5 * time.Minute
 
 // tools ends the test when a tool is missing: as skipped, but on CI as failed.
 func tools(t testing.TB, packages string, names ...string) {
