@@ -77,6 +77,7 @@ func (a *API) objects() {
 	register(a, authz.ObjectsRead, huma.Operation{
 		OperationID: "get-object", Method: http.MethodGet, Path: "/api/objects/{id}", Tags: []string{tagObjects}, Summary: "Read an object",
 	}, a.getObject)
+	a.objectHistory()
 }
 
 func (a *API) listObjects(ctx context.Context, in ObjectsQuery, connectorID string) (*objectPage, error) {
@@ -95,11 +96,17 @@ func (a *API) listObjects(ctx context.Context, in ObjectsQuery, connectorID stri
 	return out, nil
 }
 
-func (a *API) getObject(ctx context.Context, in *ObjectPath) (*struct{ Body ImportedObject }, error) {
-	o, err := a.Store.Object(ctx, in.ID)
+// object returns the object of that id, or the problem that there is none.
+func (a *API) object(ctx context.Context, id int64) (store.ListedObject, error) {
+	o, err := a.Store.Object(ctx, id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, problem.New(http.StatusNotFound, "object-not-found", "There is no object of that id; find it at /api/objects.")
+		err = problem.New(http.StatusNotFound, "object-not-found", "There is no object of that id; find it at /api/objects.")
 	}
+	return o, err
+}
+
+func (a *API) getObject(ctx context.Context, in *ObjectPath) (*struct{ Body ImportedObject }, error) {
+	o, err := a.object(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}

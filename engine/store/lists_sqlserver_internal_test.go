@@ -41,7 +41,7 @@ func replyToLists(text string) (fakeserver.Answer, bool) {
 	case strings.Contains(text, ", c.name FROM IM_Schedules s"):
 		row = []driver.Value{"x", "c", "full", int64(60), "", true, someTime, n, "name"}
 	case strings.Contains(text, "INNER JOIN IM_Connectors c ON c.id = o.connector_id"):
-		row = []driver.Value{n, "c", "a", "user", "{}", true, someTime, someTime, nil, nil, "run", "name"}
+		row = []driver.Value{n, "c", "a", "user", "{}", true, someTime, someTime, nil, nil, "run", "name", n}
 	}
 	return fakeserver.Answer{Rows: [][]driver.Value{row}}, row != nil
 }

@@ -80,10 +80,13 @@ var logList = listing[Log]{
 // PageLogs returns a page of the lines of a run, by when they were logged; of one
 // level, unless that is empty.
 func (s *Store) PageLogs(ctx context.Context, runID string, level Level, p Paging) ([]Log, *Mark, error) {
-	var w where
+	return readPage(ctx, s, logList, logsWhere(runID, level), p)
+}
+
+func logsWhere(runID string, level Level) (w where) {
 	w.equal("l.run_id", runID)
 	w.equal("l.level", string(level))
-	return readPage(ctx, s, logList, w, p)
+	return w
 }
 
 // ListLogs returns at most limit lines of a run in their order, those with ids

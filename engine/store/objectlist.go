@@ -26,6 +26,9 @@ type ObjectFilter struct {
 type ListedObject struct {
 	Object
 	ConnectorName string
+	// AuditSeq is the newest record of the connector's audit chain that tells of it; 0
+	// for none.
+	AuditSeq int64
 }
 
 const (
@@ -38,7 +41,7 @@ const (
 // errEnough ends a statement whose further rows nobody needs.
 var errEnough = errors.New("enough rows")
 
-const listedObjects = "SELECT " + objectColumns + ", c.name FROM IM_ManagementSpaceObjects o INNER JOIN IM_Connectors c ON c.id = o.connector_id"
+const listedObjects = "SELECT " + objectColumns + ", c.name, o.audit_seq FROM IM_ManagementSpaceObjects o INNER JOIN IM_Connectors c ON c.id = o.connector_id"
 
 // PageObjects returns a page of objects in the order in which they were first seen,
 // or, with the sort -firstSeen, in the opposite one. What a filter selects is found
@@ -110,7 +113,7 @@ func (s *Store) searchWindow(ctx context.Context, f ObjectFilter, limit int, beh
 	err := s.query(ctx, s.db.Read, "search objects", func(rows *sql.Rows) error {
 		var o ListedObject
 		var err error
-		if o.Object, err = scanObject(rows, &o.ConnectorName); err != nil {
+		if o.Object, err = scanObject(rows, &o.ConnectorName, &o.AuditSeq); err != nil {
 			return err
 		}
 		if q != "" && !o.has(q) {
@@ -169,7 +172,7 @@ func (s *Store) Object(ctx context.Context, id int64) (o ListedObject, err error
 	found := false
 	err = s.query(ctx, s.db.Read, "get object", func(rows *sql.Rows) (err error) {
 		found = true
-		o.Object, err = scanObject(rows, &o.ConnectorName)
+		o.Object, err = scanObject(rows, &o.ConnectorName, &o.AuditSeq)
 		return err
 	}, listedObjects+" WHERE o.id = @p1", id)
 	if err == nil && !found {

@@ -156,14 +156,17 @@ var scheduleList = listing[ListedSchedule]{
 // PageSchedules returns a page of schedules, by when they are next due (the list's
 // own order) or by the connector's name.
 func (s *Store) PageSchedules(ctx context.Context, f ScheduleFilter, p Paging) ([]ListedSchedule, *Mark, error) {
-	var w where
+	return readPage(ctx, s, scheduleList, f.where(), p)
+}
+
+func (f ScheduleFilter) where() (w where) {
 	w.equal("s.connector_id", f.ConnectorID)
 	w.equal("s.kind", string(f.Kind))
 	if f.Enabled != nil {
 		w.add("s.enabled = ?", *f.Enabled)
 	}
 	w.contains("c.name_key", f.Q)
-	return readPage(ctx, s, scheduleList, w, p)
+	return w
 }
 
 // ListSchedules returns the schedules of a connector, the next one due first.

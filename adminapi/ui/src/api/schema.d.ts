@@ -392,6 +392,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/objects/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what happened to an object, the newest first
+         * @description As the audit chain of its connector has it.
+         */
+        get: operations["get-object-history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/plugins": {
         parameters: {
             query?: never;
@@ -1278,6 +1298,13 @@ export interface components {
             /** @enum {string} */
             status: "Succeeded" | "Failed" | "Interrupted" | "Cancelled";
         };
+        HistoryPageBody: {
+            /** @description On the last page: older changes are not there any more, because their records were too old to be kept. */
+            cut: boolean;
+            items: components["schemas"]["ObjectChange"][];
+            /** @description The cursor of the next page; absent on the last one. */
+            next?: string;
+        };
         ImportedObject: {
             /** Format: date-time */
             absentSince?: string;
@@ -1578,6 +1605,31 @@ export interface components {
             ref: string;
             /** @example blocked */
             state: string;
+        };
+        ObjectChange: {
+            /** @description The names of the attributes that changed; values are not recorded. */
+            attributes: string[];
+            /** @enum {string} */
+            change: "added" | "updated" | "returned" | "absent";
+            /** @description SHA-256 of type and attributes afterwards. */
+            content?: string;
+            /**
+             * Format: int64
+             * @description How many further attributes changed that are not named.
+             */
+            more?: number;
+            runId: string;
+            /**
+             * Format: int64
+             * @description The record of the connector's audit chain that tells of it.
+             */
+            seq: number;
+            /** Format: date-time */
+            time: string;
+            /** @description The object's type afterwards, where it was read. */
+            type?: string;
+            /** @description The type before, when it was another one. */
+            typeBefore?: string;
         };
         ObjectCounts: {
             /** Format: int64 */
@@ -3288,6 +3340,43 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImportedObject"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "get-object-history": {
+        parameters: {
+            query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The next of the page before, of the same query; empty for the first page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The object's id. */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryPageBody"];
                 };
             };
             /** @description What went wrong, as a problem. */
