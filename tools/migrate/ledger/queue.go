@@ -20,7 +20,7 @@ const (
 	// maxBatch bounds how many requests share a transaction.
 	maxBatch = 256
 	// linger is how long a transaction waits for a crowd.
-	linger = 5 * time.Millisecond
+	linger = 10 * time.Millisecond
 	// writeLimit bounds a transaction.
 	writeLimit = time.Minute
 )
