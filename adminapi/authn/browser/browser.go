@@ -55,11 +55,12 @@ func Return(wanted string) string {
 
 func within(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }
 
-// Navigates reports whether the request can be a browser's own going to a page.
-// Images and scripts of other sites cannot sign anybody in.
+// Navigates reports whether the request can be a browser's own going to a page, from
+// a page of this host or from none. Neither the images and scripts nor the links of
+// other sites can sign anybody in.
 func Navigates(r *http.Request) bool {
-	mode := r.Header.Get("Sec-Fetch-Mode")
-	return mode == "" || mode == "navigate"
+	mode, site := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Site")
+	return (mode == "" || mode == "navigate") && (site == "" || site == "same-origin" || site == "none")
 }
 
 // Private keeps an answer out of caches.
@@ -97,10 +98,13 @@ func (d Door) Ask(w http.ResponseWriter, r *http.Request, words string) {
 	d.page(w, r, http.StatusUnauthorized, words)
 }
 
-// Unavailable says that it could not be found out who somebody is.
+// Unavailable says that it could not be found out who somebody is. The error is for
+// the log; nil when it is there already.
 func (d Door) Unavailable(w http.ResponseWriter, r *http.Request, way string, err error, words string) {
 	Private(w)
-	d.Logger.ErrorContext(r.Context(), "a credential could not be checked", "way", way, telemetry.KeyError, err, "request_id", problem.RequestID(r.Context()))
+	if err != nil {
+		d.Logger.ErrorContext(r.Context(), "a credential could not be checked", "way", way, telemetry.KeyError, err, "request_id", problem.RequestID(r.Context()))
+	}
 	d.page(w, r, http.StatusServiceUnavailable, words)
 }
 

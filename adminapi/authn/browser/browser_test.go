@@ -85,11 +85,19 @@ func TestThePageSaysWhyInWordsThatAreNoMarkup(t *testing.T) {
 }
 
 func TestOnlyGoingToAPageSignsIn(t *testing.T) {
-	for mode, want := range map[string]bool{"": true, "navigate": true, "no-cors": false, "cors": false, "same-origin": false} {
+	for _, c := range []struct {
+		mode, site string
+		want       bool
+	}{
+		{"", "", true}, {"navigate", "same-origin", true}, {"navigate", "none", true}, {"navigate", "", true},
+		{"no-cors", "same-origin", false}, {"cors", "same-origin", false}, {"same-origin", "same-origin", false},
+		{"navigate", "cross-site", false}, {"navigate", "same-site", false},
+	} {
 		r := httptest.NewRequest("GET", "/auth/x", nil)
-		r.Header.Set("Sec-Fetch-Mode", mode)
-		if browser.Navigates(r) != want {
-			t.Errorf("Sec-Fetch-Mode %q", mode)
+		r.Header.Set("Sec-Fetch-Mode", c.mode)
+		r.Header.Set("Sec-Fetch-Site", c.site)
+		if browser.Navigates(r) != c.want {
+			t.Errorf("%+v", c)
 		}
 	}
 }

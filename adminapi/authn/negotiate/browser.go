@@ -23,7 +23,7 @@ func (s SignIn) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !browser.Navigates(r) {
-		s.Door.Refuse(w, r, Name, "Only a browser that goes to this page can sign in here.")
+		s.Door.Refuse(w, r, Name, "Begin on the sign-in page of the Admin API: neither a link nor a picture of another site signs anybody in.")
 		return
 	}
 	if !s.Way.Takes(r) {

@@ -150,7 +150,7 @@ func TestCurlSignsInWithATicketOfARealKDC(t *testing.T) {
 		for name, want := range map[string][]string{
 			"without a ticket":        {negotiate.Path, "401", "sent no Kerberos ticket", "Www-Authenticate: Negotiate\r"},
 			"from elsewhere":          {negotiate.Path + "?return=//evil.example", "303", "Location: /\r"},
-			"as an image":             {negotiate.Path, "401", "goes to this page"},
+			"as an image":             {negotiate.Path, "401", "Begin on the sign-in page"},
 			"with a ticket of nobody": {negotiate.Path, "401", "bob@IM.TEST"},
 		} {
 			who, more := alice, []string{}

@@ -32,7 +32,7 @@ func (Bearer) Challenge() string { return "" }
 func (b Bearer) SignIn(r *http.Request) (authz.Principal, error) {
 	k := b.known.Load()
 	if k == nil {
-		return authz.Principal{}, errNotKnown
+		return authz.Principal{}, authn.Unavailable() // why is in the log already, and not once for each request
 	}
 	raw := bearerOf(r)
 	if kind := typeOf(raw); !forAccess(kind) {

@@ -16,12 +16,14 @@ import (
 // metadata is what a provider says about itself; see OpenID Connect Discovery 1.0,
 // section 3.
 type metadata struct {
-	Issuer   string   `json:"issuer"`
+	Issuer string `json:"issuer"`
+	// AccessIssuer is what ADFS calls itself in access tokens.
+	AccessIssuer string `json:"access_token_issuer"`
+
 	Auth     string   `json:"authorization_endpoint"`
 	Token    string   `json:"token_endpoint"`
 	Keys     string   `json:"jwks_uri"`
 	UserInfo string   `json:"userinfo_endpoint"`
-	End      string   `json:"end_session_endpoint"`
 	Methods  []string `json:"token_endpoint_auth_methods_supported"`
 }
 
@@ -37,7 +39,7 @@ func (p *Provider) metadata(ctx context.Context) (metadata, error) {
 	}{
 		{"jwks_uri", m.Keys, false},
 		{"authorization_endpoint", m.Auth, p.JWT.ClientID == ""}, {"token_endpoint", m.Token, p.JWT.ClientID == ""},
-		{"userinfo_endpoint", m.UserInfo, true}, {"end_session_endpoint", m.End, true},
+		{"userinfo_endpoint", m.UserInfo, true},
 	} {
 		if address.value == "" && address.optional {
 			continue

@@ -71,6 +71,24 @@ func TestTokensOfBothVersionsOfEntraCount(t *testing.T) {
 	}
 }
 
+func TestAccessTokensOfADFSHaveAnIssuerOfTheirOwn(t *testing.T) {
+	idp := oidctest.Start(t)
+	const authority, issuer = "https://adfs.example.net/adfs", "http://adfs.example.net/adfs/services/trust"
+	answers := played{
+		authority + "/.well-known/openid-configuration": `{"issuer":"` + authority + `","access_token_issuer":"` + issuer + `","jwks_uri":"` + authority + `/keys"}`,
+		authority + "/keys":                             keysOf(t, idp),
+	}
+	provider, err := oidc.New(oidc.Config{JWT: settings(authority), Roles: mapping(), Transport: answers, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err != nil || provider.Ask(t.Context()) != nil {
+		t.Fatal(err, provider.Problem())
+	}
+	for iss, ok := range map[string]bool{issuer: true, authority: true, "": false, "http://adfs.example.net": false} {
+		if _, err := signIn(provider, idp.Mint(idp.Access(audience, map[string]any{"iss": iss}))); (err == nil) != ok {
+			t.Errorf("issuer %q: %v", iss, err)
+		}
+	}
+}
+
 func TestWhatAProviderSaysMustFit(t *testing.T) {
 	idp := oidctest.Start(t)
 	const authority = "https://sts.example.net/x"

@@ -11,7 +11,6 @@ package oidc
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -163,6 +162,9 @@ func (p *Provider) discover(ctx context.Context) (*known, error) {
 	if issuers == nil {
 		return nil, fmt.Errorf("it says that its issuer is %q; write that as Authentication:Jwt:Authority if it is the right one", m.Issuer)
 	}
+	if m.AccessIssuer != "" {
+		issuers = append(issuers, m.AccessIssuer)
+	}
 	keys := &keySet{client: p.client, url: m.Keys, now: p.Now}
 	if err := keys.ask(ctx); err != nil {
 		return nil, err
@@ -199,9 +201,6 @@ func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	return response, err
 }
-
-// errNotKnown is the state before the provider answered for the first time.
-var errNotKnown = errors.New("the OpenID Connect provider did not answer since the start")
 
 // takes reports whether the issuer is one whose access tokens count.
 func (k *known) takes(issuer string) bool { return slices.Contains(k.issuers, issuer) }

@@ -66,7 +66,7 @@ func (s *SignIn) start(w http.ResponseWriter, r *http.Request) {
 	}
 	k := s.Provider.known.Load()
 	if k == nil {
-		s.Door.Unavailable(w, r, Way, errNotKnown, away)
+		s.Door.Unavailable(w, r, Way, nil, away)
 		return
 	}
 	t := ticket{
@@ -124,7 +124,7 @@ func (s *SignIn) callback(w http.ResponseWriter, r *http.Request) {
 	http.SetCookie(w, s.cookie("", -time.Second)) // it counts once
 	k := s.Provider.known.Load()
 	if k == nil {
-		s.Door.Unavailable(w, r, Way, errNotKnown, away)
+		s.Door.Unavailable(w, r, Way, nil, away)
 		return
 	}
 	t, err := s.seal.open(sealed)
