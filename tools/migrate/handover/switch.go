@@ -18,8 +18,7 @@ import (
 // SwitchOptions of [Handover.Switch].
 type SwitchOptions struct {
 	// AllowBlocked are refs that may stay behind. What a connector uses may not, unless
-	// no run can read it today either, or a switch that stopped half way is why the
-	// target has another value.
+	// no run can read it today either.
 	AllowBlocked []secret.Ref
 	// Verify compares all copies once more, and notes in the ledger what differs.
 	Verify func(context.Context) error
@@ -45,18 +44,7 @@ func (h *Handover) Switch(ctx context.Context, o SwitchOptions) (*Outcome, error
 		return out, err
 	}
 	if inForce.IsZero() {
-		began, err := h.Ledger.Time(ctx, ledger.NoteSwitchBegan)
-		if err == nil {
-			err = h.ready(ctx, o.AllowBlocked, !began.IsZero())
-		}
-		if err != nil {
-			return out, err
-		}
-		h.Say("comparing all copies once more")
-		if err := o.Verify(ctx); err != nil {
-			return out, err
-		}
-		if err := h.ready(ctx, o.AllowBlocked, !began.IsZero()); err != nil {
+		if err := h.prepare(ctx, o); err != nil {
 			return out, err
 		}
 	}
@@ -73,6 +61,32 @@ func (h *Handover) Switch(ctx context.Context, o SwitchOptions) (*Outcome, error
 		return out, errors.Join(err, h.Ledger.Fail(ctx, whole, err, ledger.Change{}))
 	}
 	return out, h.Ledger.End(ctx, whole, ledger.Change{})
+}
+
+// prepare sees to it that the target can be put into force.
+func (h *Handover) prepare(ctx context.Context, o SwitchOptions) error {
+	began, err := h.Ledger.Time(ctx, ledger.NoteSwitchBegan)
+	if err != nil {
+		return err
+	}
+	if !began.IsZero() {
+		// All was well when it began. Since then processes may have set secrets in
+		// either store, which is what the look in the end is for; only copies that
+		// somebody began meanwhile have to be ended.
+		counts, err := h.Ledger.Counts(ctx)
+		if err == nil && counts[ledger.Copied]+counts[ledger.Drifted] > 0 {
+			err = o.Verify(ctx)
+		}
+		return err
+	}
+	if err := h.ready(ctx, o.AllowBlocked, false); err != nil {
+		return err
+	}
+	h.Say("comparing all copies once more")
+	if err := o.Verify(ctx); err != nil {
+		return err
+	}
+	return h.ready(ctx, o.AllowBlocked, true)
 }
 
 func (h *Handover) toTarget(ctx context.Context, at, inForce time.Time, out *Outcome) error {
@@ -130,9 +144,9 @@ func (h *Handover) forward(ctx context.Context, e ledger.Entry, out *Outcome) er
 // maxReasons bounds what is told of refs that are in the way.
 const maxReasons = 20
 
-// ready returns everything that is in the way of a switch; half is true when one was
-// begun before.
-func (h *Handover) ready(ctx context.Context, allowed []secret.Ref, half bool) error {
+// ready returns everything that is in the way of a switch; compared is true when all
+// copies were compared just now, which also ends copies that were not.
+func (h *Handover) ready(ctx context.Context, allowed []secret.Ref, compared bool) error {
 	var problems diag.List
 	add := func(format string, args ...any) { problems.Errorf("", format, args...) }
 	if err := h.Settings.Check(); err != nil {
@@ -155,14 +169,17 @@ func (h *Handover) ready(ctx context.Context, allowed []secret.Ref, half bool) e
 			switch {
 			case e.Verdict == ledger.Unreadable && slices.Contains(allowed, e.Ref):
 				// No run can read it today either.
-			case half && e.Verdict == ledger.Differs && slices.Contains(allowed, e.Ref):
-				// A process that uses the target already set it there.
 			case used:
 				why = fmt.Sprintf("is blocked (%s) and cannot stay behind, because %s uses it: see to it, then plan and run again",
 					e.Reason, strings.Join(connectors, ", "))
 			case !slices.Contains(allowed, e.Ref):
 				why = fmt.Sprintf("is blocked (%s): see to it, or say --allow-blocked %s to leave it behind", e.Reason, e.Ref)
 			}
+		case ledger.Copied, ledger.Drifted:
+			if compared {
+				why = fmt.Sprintf("is %s and not verified: run \"identitymesh-migrate verify\"", e.State)
+			}
+			delete(uses, e.Ref)
 		case ledger.RolledBack:
 			why = "was rolled back: plan and run again"
 		case ledger.Purged:
@@ -175,7 +192,7 @@ func (h *Handover) ready(ctx context.Context, allowed []secret.Ref, half bool) e
 			if err != nil {
 				return err
 			}
-			if begun.Step != ledger.Switch {
+			if begun.Step != ledger.Switch && (compared || begun.Step != ledger.Copy) {
 				why = fmt.Sprintf("was interrupted in %s: repeat that command", begun.Step)
 			}
 		}
