@@ -139,6 +139,18 @@ func TestABrowserSignsInOverTLSAndTheCertificateCanChange(t *testing.T) {
 			}
 		}
 	}
+	if err := os.WriteFile(filepath.Join(folder, "mesh.crt"), []byte("broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) { // which the files are looked at by
+		_, body := do(t, client, "GET", s.url+"/api/status", "")
+		if strings.Contains(body, "the one before is still in force") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the status does not say that the new certificate is broken: %s", body)
+		}
+	}
 	value, _, _ := strings.Cut(strings.TrimPrefix(cookie, "__Host-im="), ";")
 	s.stop()
 	if log := s.log.String() + s.out.String(); strings.Contains(log, value) || strings.Contains(log, i.token()) {
