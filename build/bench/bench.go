@@ -81,6 +81,7 @@ func All() []Measurement {
 		{Name: "migrate", Run: Migrate, NeedsCloud: true},
 		{Name: "ldap_import", Run: LDAPImport},
 		{Name: "delta_statements", Run: DeltaStatements},
+		{Name: "adminapi_lists", Run: Lists},
 		{Name: "import_rss", Run: ImportMemory},
 	}
 }
