@@ -68,10 +68,8 @@ func (h *Handover) Rollback(ctx context.Context, o RollbackOptions) (*Outcome, e
 		return out, errors.Join(err, h.Ledger.Fail(ctx, whole, err, ledger.Change{}))
 	}
 	// A later switch begins anew.
-	for _, key := range []string{ledger.NoteSwitchBegan, ledger.NoteSwitchFiles, ledger.NoteInForce, ledger.NoteBackBegan} {
-		if err := h.Ledger.SetNote(ctx, key, ""); err != nil {
-			return out, err
-		}
+	if err := h.Ledger.Forget(ctx, ledger.NoteSwitchBegan, ledger.NoteSwitchFiles, ledger.NoteInForce, ledger.NoteBackBegan, ledger.NoteBackFiles); err != nil {
+		return out, err
 	}
 	return out, h.Ledger.End(ctx, whole, ledger.Change{})
 }

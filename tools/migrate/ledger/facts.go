@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/fault"
 )
 
 // Facts of the migration as a whole that several commands need; see [Ledger.Note].
@@ -20,6 +22,22 @@ const (
 	NoteBackBegan = "rollback.began"
 	NoteBackFiles = "rollback.files"
 )
+
+// Forget takes away what was kept under the keys, all at once: half of them would say
+// something else.
+func (l *Ledger) Forget(ctx context.Context, keys ...string) error {
+	return l.submit(context.WithoutCancel(ctx), func(b *batch) error {
+		for _, key := range keys {
+			if _, err := b.event(Event{Phase: PhaseOutcome, Step: Note, Outcome: fault.OK.String(), Reason: key + "="}); err != nil {
+				return err
+			}
+			if err := b.exec("DELETE FROM notes WHERE key = ?", key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
 
 // Time returns a time that is kept under key, zero when there is none.
 func (l *Ledger) Time(ctx context.Context, key string) (time.Time, error) {

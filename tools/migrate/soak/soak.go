@@ -141,6 +141,7 @@ func Open(ctx context.Context, c Config) (*Soak, error) {
 		s.since = s.began // what failed before was mended
 	}
 	for _, n := range []struct{ key, value string }{
+		{noteSwitch, ""}, // until all of it is said
 		{noteFailed, ""}, {notePassed, ""}, {noteAfter, ""}, {noteUntil, s.until.Format(time.RFC3339Nano)},
 		{noteSince, s.since.Format(time.RFC3339Nano)}, {noteBegan, s.began.Format(time.RFC3339Nano)}, {noteSwitch, inForce},
 	} {
