@@ -97,6 +97,8 @@ type Config struct {
 	Build  buildinfo.Info
 	System string
 	UI     bool
+	// Metrics shows the metrics of the process.
+	Metrics http.Handler
 	// Streams of events; NewID makes ids that never repeat.
 	Streams Streams
 	NewID   func() string
@@ -180,6 +182,7 @@ func New(mux *http.ServeMux, c Config) (*API, error) {
 	a.attention()
 	a.statistics()
 	a.events()
+	a.metrics()
 	a.migrations()
 	a.audit()
 	a.sessions()

@@ -80,6 +80,9 @@ func (a *API) newLive() *live.Broadcaster {
 // Close ends all streams at once.
 func (a *API) Close() { a.live.Close() }
 
+// Streaming returns how many streams are open.
+func (a *API) Streaming() int { return a.live.Listeners() }
+
 // asJSON writes what can always be written.
 func asJSON(v any) []byte {
 	text, err := json.Marshal(v)

@@ -93,7 +93,7 @@ func (a *API) failingAttention(ctx context.Context, failing []store.FailingConne
 	groups, order := map[string][]store.FailingConnector{}, []string{}
 	for _, f := range failing {
 		// A text that names its connector is the same for all but for that.
-		reason := f.Reason + "\x00" + strings.ReplaceAll(f.Error, f.Name, "…")
+		reason := f.Reason + "\x00" + strings.ReplaceAll(f.Error, "connector "+f.Name, "connector …")
 		if _, known := groups[reason]; !known && len(order) == mostReasons {
 			reason = ""
 		}

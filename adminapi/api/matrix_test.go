@@ -33,7 +33,7 @@ func weakest() map[string]authz.Role {
 		"list-runs": authz.Viewer, "get-run": authz.Viewer, "list-run-logs": authz.Viewer, "get-run-statistics": authz.Viewer, "list-run-durations": authz.Viewer,
 		"follow-run": authz.Viewer, "follow-runs": authz.Viewer,
 		"list-secrets": authz.Viewer, "describe-secret": authz.Viewer, "list-secret-versions": authz.Viewer,
-		"get-status": authz.Viewer, "check-provider": authz.Viewer, "get-about": authz.Viewer, "list-attention": authz.Viewer, "list-instances": authz.Viewer,
+		"get-status": authz.Viewer, "check-provider": authz.Viewer, "get-about": authz.Viewer, "get-metrics": authz.Viewer, "list-attention": authz.Viewer, "list-instances": authz.Viewer,
 		"list-plugins": authz.Viewer, "list-migrations": authz.Viewer, "get-migration": authz.Viewer,
 		"list-audit": authz.Viewer, "verify-audit": authz.Viewer, "export-audit": authz.Viewer,
 

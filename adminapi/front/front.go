@@ -8,6 +8,7 @@
 package front
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"regexp"
@@ -39,6 +40,9 @@ type Config struct {
 	SignIn func(http.Handler) http.Handler
 	// Public are the patterns below /api, as in the mux, that need no sign-in.
 	Public []string
+	// Done, when not nil, is told of each request that was answered; route is the
+	// pattern in the mux that it matched, empty for none.
+	Done func(ctx context.Context, method, route string, status int, took time.Duration)
 	// Listen is host:port as configured; its host is one that requests may name.
 	Listen string
 	// Hosts are further ones, in lower case and without a port. Vouches, when not nil,
@@ -63,7 +67,7 @@ func New(c Config) http.Handler {
 	routed := http.HandlerFunc(f.route)
 	signedIn := c.SignIn(routed)
 	f.inner = f.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, pattern := f.Mux.Handler(r); underAPI(r) && !slices.Contains(f.Public, pattern) {
+		if _, pattern := f.Mux.Handler(r); guarded(r) && !slices.Contains(f.Public, pattern) {
 			signedIn.ServeHTTP(w, r)
 			return
 		}
@@ -75,6 +79,9 @@ func New(c Config) http.Handler {
 func underAPI(r *http.Request) bool {
 	return r.URL.Path == "/api" || strings.HasPrefix(r.URL.Path, "/api/")
 }
+
+// guarded reports whether a request needs a sign-in, unless its route is public.
+func guarded(r *http.Request) bool { return underAPI(r) || r.URL.Path == "/metrics" }
 
 var acceptableID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
@@ -99,6 +106,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			status = http.StatusOK
 		}
 		span.SetAttributes(attribute.Int("http.response.status_code", status))
+		if f.Done != nil {
+			f.Done(ctx, method(r), route, status, f.Now().Sub(begin))
+		}
 		level := slog.LevelInfo
 		if status >= 500 {
 			level = slog.LevelWarn

@@ -22,7 +22,7 @@ func (f *front) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-		if underAPI(r) {
+		if guarded(r) {
 			h.Set("Cache-Control", "no-store")
 		}
 		// A page of another site can make a browser resolve its own name to this

@@ -83,6 +83,7 @@ func All() []Measurement {
 		{Name: "delta_statements", Run: DeltaStatements},
 		{Name: "adminapi_lists", Run: Lists},
 		{Name: "import_rss", Run: ImportMemory},
+		{Name: "adminapi_streams", Run: Streams},
 	}
 }
 

@@ -2,12 +2,16 @@ package run_test
 
 import (
 	"context"
+	"log/slog"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/identitymesh/identitymesh/engine/connector"
 	"github.com/identitymesh/identitymesh/engine/run"
+	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
 )
 
@@ -81,6 +85,81 @@ func TestACancelledFullImportMarksNothingAbsent(t *testing.T) {
 func TestACancelledTestEnds(t *testing.T) {
 	w := newWorld(t, quickly)
 	w.system.hangs = true
-	time.AfterFunc(50*time.Millisecond, func() { w.cancelled("bob") })
-	w.expect(w.do(t.Context(), store.Test), store.Cancelled, store.ReasonCancelled, "cancelled by bob", "")
+	claimed := w.claim(store.Test)
+	w.cancelled("bob")
+	w.runner.Run(t.Context(), claimed)
+	r, err := w.store.Run(t.Context(), claimed.Run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.expect(r, store.Cancelled, store.ReasonCancelled, "cancelled by bob", "")
+}
+
+// The whole engine but its process: its loop takes the run, an operator wants its
+// end, and the loop takes the next one.
+func TestAnEngineEndsACancelledRunAndGoesOn(t *testing.T) {
+	w := newWorld(t, quickly)
+	started := make(chan struct{})
+	var runs atomic.Int32
+	w.system.full = func(ctx context.Context, emit connector.Emit) (connector.Outcome, error) {
+		if runs.Add(1) == 2 {
+			return emits("w2", people("a", "b"))(ctx, emit)
+		}
+		page := people("a")
+		page.Checkpoint = "w1"
+		if err := emit(ctx, page); err != nil {
+			return connector.Outcome{}, err
+		}
+		close(started)
+		<-ctx.Done()
+		return connector.Outcome{}, ctx.Err()
+	}
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	loop := schedule.New(schedule.Config{
+		Store: w.store, Self: store.Instance{Role: store.RoleEngine, Name: "one", Incarnation: "1", Started: time.Now()}, Run: w.runner.Run,
+		Logger: slog.New(slog.DiscardHandler), Now: time.Now, Poll: 10 * time.Millisecond, Heartbeat: time.Second, LeaseTTL: time.Minute,
+		MaxRuns: 2, Stopping: run.ErrStopping,
+	})
+	if err := loop.Join(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var working sync.WaitGroup
+	working.Go(func() {
+		if err := loop.Work(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	defer working.Wait()
+	defer stop()
+	enqueue := func() store.Run {
+		r, _, err := w.store.Enqueue(ctx, store.NewRun{ConnectorID: w.id, Kind: store.Full, Trigger: store.Manual})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	ended := func(r store.Run) store.Run {
+		t.Helper()
+		var err error
+		for r.Finished.IsZero() && ctx.Err() == nil {
+			time.Sleep(5 * time.Millisecond)
+			if r, err = w.store.Run(ctx, r.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return r
+	}
+	// A first full import has a checkpoint with each page.
+	first := enqueue()
+	<-started
+	if asked, err := w.store.Cancel(ctx, first.ID, "ann"); !asked || err != nil {
+		t.Fatal(asked, err)
+	}
+	if r := ended(first); r.Status != store.Cancelled || r.Error != "cancelled by ann" || r.WatermarkAfter != "w1" || r.Counts.Added != 1 {
+		t.Errorf("cancelled: %+v", r)
+	}
+	if r := ended(enqueue()); r.Status != store.Succeeded || r.WatermarkBefore != "w1" || r.WatermarkAfter != "w2" {
+		t.Errorf("the next: %+v", r)
+	}
 }

@@ -43,6 +43,8 @@ func reply(text string) fakeserver.Answer {
 		return fakeserver.Answer{} // nothing is queued yet
 	case strings.Contains(text, "SELECT cancel_by"):
 		return row("ann")
+	case strings.Contains(text, "SELECT r.status, COUNT(*)"):
+		return row("Failed", n)
 	case strings.Contains(text, "SELECT r.status, r.started"):
 		return row("Failed", someTime, someTime, z, z, z, z)
 	case strings.Contains(text, "c.type, r.id, r.reason"):
@@ -171,6 +173,7 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	note("finished runs", s.EachFinished(ctx, "c", someTime, someTime, func(FinishedRun) {}))
 	_, _, err = s.CountActive(ctx)
 	note("count active", err)
+	note("count ended", second(s.CountEnded(ctx, someTime)))
 	note("failing", second(s.FailingConnectors(ctx, 5)))
 	_, _, err = s.Unscheduled(ctx, 1)
 	note("unscheduled", err)

@@ -46,3 +46,16 @@ func (s *Store) CountActive(ctx context.Context) (queued, running int64, err err
 	}
 	return queued, running, nil
 }
+
+// CountEnded returns how many imports ended at that time or later, by status.
+func (s *Store) CountEnded(ctx context.Context, since time.Time) (map[string]int64, error) {
+	counts := map[string]int64{}
+	err := s.query(ctx, s.db.Read, "count ended", func(rows *sql.Rows) error {
+		var status string
+		var n int64
+		err := rows.Scan(&status, &n)
+		counts[status] = n
+		return err
+	}, "SELECT r.status, COUNT(*) FROM IM_RunHistory r WHERE r.finished >= @p1 AND r.kind <> @p2 GROUP BY r.status", since, string(Test))
+	return counts, err
+}

@@ -46,6 +46,9 @@ func TestStatisticsHaveTheImportsThatEndedInTheTime(t *testing.T) {
 				t.Errorf("the good one is %+v", r)
 			}
 		}
+		if counts := must1(f.CountEnded(t.Context(), from))(t); counts["Succeeded"] < 1 || counts["Failed"] < 2 {
+			t.Errorf("counted %v", counts)
+		}
 		n := 0
 		must(t, f.EachFinished(t.Context(), "", from, to, func(store.FinishedRun) { n++ }))
 		if n < 2 {

@@ -223,3 +223,48 @@ func TestTheDefaultDataFolder(t *testing.T) {
 		})
 	}
 }
+
+func TestKeysSayWhatIsInForceButNothingSensitive(t *testing.T) {
+	s, _, folder := load(t, files{"appsettings.json": `{
+  "IdentityMesh": {"PluginFolder": "plugins", "SqlConnectionString": "canary-1"},
+  "AdminApi": {"Hosts": ["b", "a"]}, "Logging": {"Level": "WARN"},
+  "Authentication": {"Jwt": {"Authority": "https://u:canary-2@sts.example.net"}},
+  "Secrets": {"KeyVault": {"VaultUri": "https://canary-3/"}}
+}`})
+	want := map[string]string{
+		"IdentityMesh:PluginFolder": filepath.Join(folder, "plugins"), "IdentityMesh:DataFolder": "/var/lib/identitymesh",
+		"AdminApi:Hosts": "b, a", "Logging:Level": "warn", "Engine:RunTimeout": "12h0m0s", "Secrets:Strict": "false",
+		"IdentityMesh:SqlConnectionString": "", "Secrets:KeyVault:VaultUri": "", "IdentityMesh:InstanceName": "IdentityMeshEngine",
+	}
+	for _, k := range s.Keys() {
+		if text, listed := want[k.Path]; listed && (k.Text != text || k.IsDefault() != (k.Origin == "default")) {
+			t.Errorf("%+v", k)
+		}
+		delete(want, k.Path)
+		if strings.Contains(k.Text, "canary") {
+			t.Errorf("a credential is shown: %+v", k)
+		}
+		if k.Path == "Logging:Level" && k.Line != 3 {
+			t.Errorf("%+v", k)
+		}
+	}
+	if len(want) != 0 {
+		t.Errorf("without %v", want)
+	}
+}
+
+func TestOnlyTheSectionSecretsIsTakenOn(t *testing.T) {
+	from := func(text string) *appsettings.Settings {
+		s, _, _ := load(t, files{"appsettings.json": text})
+		return s
+	}
+	s := from(`{"Secrets": {"Provider": "a"}, "Engine": {"MaxConcurrentRuns": 2}}`).WithSecrets(from(`{"Secrets": {"Provider": "b"}, "Engine": {"MaxConcurrentRuns": 3}}`))
+	if s.Secrets.Provider != "b" || s.Engine.MaxConcurrentRuns != 2 {
+		t.Errorf("%+v", s)
+	}
+	for _, k := range s.Keys() {
+		if k.Path == "Secrets:Provider" && k.Text != "b" || k.Path == "Engine:MaxConcurrentRuns" && k.Text != "2" {
+			t.Errorf("%+v", k)
+		}
+	}
+}

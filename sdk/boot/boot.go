@@ -12,6 +12,8 @@ import (
 	"os"
 	"runtime"
 
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/datafolder"
@@ -41,6 +43,9 @@ type Config struct {
 	// cannot open the data folder, and logs to files too when Logging:File:Folder is
 	// set; with Files, to the folder logs in the data folder when it is not.
 	Stays, Files bool
+	// Metrics receive every metric of the program beside those who are asked for by
+	// the OTEL_ variables.
+	Metrics []sdkmetric.Reader
 	// Events, when set, receives the log beside Logs.
 	Events slog.Handler
 
@@ -98,7 +103,7 @@ func Start(ctx context.Context, c Config) (*Program, error) {
 	}
 	t := telemetry.Config{
 		Service: c.Service, Version: c.Build.Version, Logs: logs,
-		Level: p.level, Text: settings.Logging.Format == "text", Environ: c.Environ,
+		Level: p.level, Text: settings.Logging.Format == "text", Environ: c.Environ, Metrics: c.Metrics,
 	}
 	if c.Events != nil {
 		t.Also = []slog.Handler{c.Events}

@@ -38,6 +38,8 @@ type Config struct {
 	Level slog.Level
 	// Text chooses lines for people instead of JSON.
 	Text bool
+	// Metrics receive every metric beside what Environ asks for.
+	Metrics []sdkmetric.Reader
 	// Environ is os.Environ(); it decides whether anything is exported.
 	Environ []string
 }
@@ -71,12 +73,20 @@ func Start(ctx context.Context, c Config) (*Telemetry, error) {
 		p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(res))
 		t.Tracer, t.stop = p, append(t.stop, p.Shutdown)
 	}
+	readers := c.Metrics
 	if asksFor(c.Environ, "METRICS") {
 		reader, err := autoexport.NewMetricReader(ctx)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("set up the metric exporter from the OTEL_ variables: %w", err), t.Stop(ctx))
 		}
-		p := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader), sdkmetric.WithResource(res))
+		readers = append([]sdkmetric.Reader{reader}, readers...)
+	}
+	if len(readers) > 0 {
+		options := []sdkmetric.Option{sdkmetric.WithResource(res)}
+		for _, r := range readers {
+			options = append(options, sdkmetric.WithReader(r))
+		}
+		p := sdkmetric.NewMeterProvider(options...)
 		t.Meter, t.stop = p, append(t.stop, p.Shutdown)
 	}
 	return t, nil

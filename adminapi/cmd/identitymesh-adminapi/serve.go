@@ -13,11 +13,13 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/identitymesh/identitymesh/adminapi/api"
 	"github.com/identitymesh/identitymesh/adminapi/authn"
 	"github.com/identitymesh/identitymesh/adminapi/authn/browser"
 	"github.com/identitymesh/identitymesh/adminapi/front"
+	"github.com/identitymesh/identitymesh/adminapi/metrics"
 	"github.com/identitymesh/identitymesh/adminapi/presence"
 	"github.com/identitymesh/identitymesh/adminapi/system"
 	"github.com/identitymesh/identitymesh/adminapi/web"
@@ -80,7 +82,11 @@ func start(ctx context.Context, c boot.Config) (*boot.Program, *store.Store, err
 
 // serve wires the Admin API's parts and serves until ctx ends.
 func serve(ctx context.Context, session service.Session) error {
-	program, db, err := start(ctx, boot.Config{ConfigFile: session.ConfigFile, Stays: true, Files: session.Files, Events: session.Events})
+	exposition, err := metrics.NewExposition()
+	if err != nil {
+		return fmt.Errorf("show metrics: %w", err)
+	}
+	program, db, err := start(ctx, boot.Config{Metrics: []sdkmetric.Reader{exposition.Reader}, ConfigFile: session.ConfigFile, Stays: true, Files: session.Files, Events: session.Events})
 	if err != nil {
 		return err
 	}
@@ -165,6 +171,7 @@ func serve(ctx context.Context, session service.Session) error {
 	operations, err := api.New(mux, api.Config{
 		Tokens: tokens, Sessions: sessions, SignIns: signIns, SignInWays: vouchers.offers(), Problems: all(certificate.problems, vouchers.problems, told.Problems, keeper.Problems),
 		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
+		Metrics: exposition,
 		Streams: api.Streams{Poll: streamPoll, Linger: streamLinger, Heartbeat: streamHeartbeat, Recheck: streamRecheck, Still: guard.Still}, NewID: uuid.NewString,
 		Plugins: shelf{reloader, plugin}, Settings: reloader.Settings, Self: self, Build: program.Build, System: system.Name(), UI: web.Built() != nil,
 		Logger: logger, Now: time.Now, Version: program.Build.Version, TestWait: testWait, TestPoll: testPoll,
@@ -173,9 +180,13 @@ func serve(ctx context.Context, session service.Session) error {
 		return err
 	}
 	defer operations.Close()
+	requests, err := metrics.Measure(metrics.Config{Meter: program.Meter, Work: db, Streams: operations.Streaming, Now: time.Now})
+	if err != nil {
+		return fmt.Errorf("measure requests: %w", err)
+	}
 	server := &http.Server{
 		Handler: front.New(front.Config{
-			Mux: mux, SignIn: guard.Require, Public: operations.Public(),
+			Mux: mux, SignIn: guard.Require, Done: requests.Done, Public: operations.Public(),
 			Listen: settings.AdminAPI.Listen, Hosts: hosts(settings.AdminAPI), Vouches: certificate.vouches,
 			Logger: logger, Tracer: program.Tracer, Now: time.Now, NewID: uuid.NewString,
 		}),
