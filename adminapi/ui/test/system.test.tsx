@@ -31,7 +31,7 @@ test("an instance that is gone can be forgotten, one that lives reloaded", async
 test("a quarantined plugin shows what happened and is released", async () => {
   const calls = play({ "GET /api/plugins/DPAPI": () => json(plugin), "POST /api/instances/engine/Engine1/reload": () => json({}, 202) });
   const { user, page } = await enter("/plugins/DPAPI");
-  const card = await page.findByRole("article", { name: "On Engine1" });
+  const card = await page.findByRole("article", { name: "On engine Engine1" });
   for (const want of ["the hash does not fit", "too many failures", "ERROR it broke", "7 since"]) expect(card.textContent).toContain(want);
   await user.click(within(card).getByRole("button", { name: "Release it" }));
   await page.findByText(/was asked to start it anew/);

@@ -1,4 +1,4 @@
-import { Title } from "@mantine/core";
+import { Text, Title } from "@mantine/core";
 import { Listing } from "../parts/Listing";
 import { Loaded } from "../parts/States";
 import { useRoles } from "./queries";
@@ -31,7 +31,7 @@ export function Roles() {
                 { header: "Lets one", cell: (p) => p.meaning },
                 ...all.items.map((r) => ({
                   header: r.name,
-                  cell: (p: (typeof all.permissions)[number]) => (r.permissions.includes(p.name) ? "yes" : <span className="mono">no</span>),
+                  cell: (p: (typeof all.permissions)[number]) => (r.permissions.includes(p.name) ? "yes" : <Text inherit c="dimmed">no</Text>),
                 })),
               ]}
             />

@@ -1,4 +1,4 @@
-import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { useApi } from "../session/session";
 import { must, type Schemas } from "./client";
@@ -41,54 +41,23 @@ export function useConnector(id: string) {
   });
 }
 
-/** The newest runs of all connectors. */
-export function useNewestRuns(limit: number) {
+/** The newest runs of all connectors, or of one. */
+export function useNewestRuns(limit: number, connectorId = "") {
   const api = useApi();
   return useQuery({
-    queryKey: ["runs", "newest", limit],
-    queryFn: ({ signal }) => must(api.GET("/api/runs", { params: { query: { limit } }, signal })),
+    queryKey: ["runs", "newest", limit, connectorId],
+    queryFn: ({ signal }) => must(api.GET("/api/runs", { params: { query: { limit, ...(connectorId && { connectorId }) } }, signal })),
     refetchInterval: often,
   });
 }
 
-export interface RunFilter {
-  connectorId?: string;
-  status?: Schemas["Run"]["status"];
-}
-
-/** Runs, newest first, page by page. */
-export function useRuns(filter: RunFilter, limit = 50) {
-  const api = useApi();
-  return useInfiniteQuery({
-    queryKey: ["runs", "pages", filter, limit],
-    initialPageParam: "",
-    queryFn: ({ pageParam, signal }) =>
-      must(api.GET("/api/runs", { params: { query: { ...filter, limit, ...(pageParam && { cursor: pageParam }) } }, signal })),
-    getNextPageParam: (last) => last.next,
-    // Looking again at many pages would cost more than it tells.
-    refetchInterval: (query) => ((query.state.data?.pages.length ?? 1) === 1 ? often : false),
-    placeholderData: keepPreviousData,
-  });
-}
-
-export function useRun(id: string) {
+/** A run; it is asked for again and again while it goes on, unless its events are followed. */
+export function useRun(id: string, followed: boolean) {
   const api = useApi();
   return useQuery({
     queryKey: ["runs", "one", id],
     queryFn: ({ signal }) => must(api.GET("/api/runs/{id}", { params: { path: { id } }, signal })),
-    refetchInterval: (query) => (alive(query.state.data) ? 1_000 : false),
-  });
-}
-
-export function useRunLogs(id: string, live: boolean) {
-  const api = useApi();
-  return useInfiniteQuery({
-    queryKey: ["runs", "logs", id],
-    initialPageParam: "",
-    queryFn: ({ pageParam, signal }) =>
-      must(api.GET("/api/runs/{id}/logs", { params: { path: { id }, query: { limit: 100, ...(pageParam && { cursor: pageParam }) } }, signal })),
-    getNextPageParam: (last) => last.next,
-    refetchInterval: live ? often : false,
+    refetchInterval: (query) => (alive(query.state.data) && !followed ? 2_000 : false),
   });
 }
 

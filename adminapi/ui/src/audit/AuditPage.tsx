@@ -54,11 +54,18 @@ export function AuditPage() {
             {text("actor", "Who", "token administrator")}
             {text("action", "Action", "secrets.set")}
             {text("target", "To what begins with", "secret://ad/")}
-            {text("outcome", "Outcome", "OK")}
-            <TimeFilter label="From" value={view.filters.from} onChange={(from) => view.change({ filters: { from } })} />
-            <TimeFilter label="Until" value={view.filters.to} onChange={(to) => view.change({ filters: { to } })} />
           </>
         }
+        more={{
+          of: ["outcome", "from", "to"],
+          fields: (
+            <>
+              {text("outcome", "Outcome", "OK")}
+              <TimeFilter label="From" value={view.filters.from} onChange={(from) => view.change({ filters: { from } })} />
+              <TimeFilter label="Until" value={view.filters.to} onChange={(to) => view.change({ filters: { to } })} />
+            </>
+          ),
+        }}
         empty={<Empty title="Nobody has changed anything yet">Whatever somebody changes here or by the API shows up in this place.</Empty>}
         columns={[
           { header: "Time", cell: (r) => exact(r.time) },

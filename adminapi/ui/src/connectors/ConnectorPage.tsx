@@ -2,7 +2,7 @@ import { Alert, Button, Group, Text, Title } from "@mantine/core";
 import { useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { must, type Schemas } from "../api/client";
-import { useConnector, useRefresh, useRuns } from "../api/queries";
+import { useConnector, useNewestRuns, useRefresh } from "../api/queries";
 import { State, When } from "../parts/Badges";
 import { Confirm } from "../parts/Confirm";
 import { useNotices } from "../parts/Notices";
@@ -127,8 +127,8 @@ function Configuration({ connector: c }: { connector: Schemas["ConnectorDetail"]
 }
 
 function Runs({ id }: { id: string }) {
-  const runs = useRuns({ connectorId: id }, 10);
-  const rows = runs.data?.pages[0]?.items ?? [];
+  const runs = useNewestRuns(10, id);
+  const rows = runs.data?.items ?? [];
   return (
     <section aria-label="Newest runs">
       <Title order={2} size="h4" mb="xs">

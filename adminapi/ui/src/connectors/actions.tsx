@@ -6,7 +6,7 @@ import { useRefresh } from "../api/queries";
 import { useAction } from "../parts/useAction";
 import { ProblemAlert } from "../parts/ProblemAlert";
 import { Loading } from "../parts/States";
-import { Outcome } from "../runs/RunPage";
+import { Outcome } from "../runs/Outcome";
 import { useApi } from "../session/session";
 
 type Connector = Schemas["Connector"];

@@ -1,6 +1,6 @@
 import { Box, Button, Group, Loader, Stack, Text } from "@mantine/core";
 import type { UseQueryResult } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import { type Column, Listing } from "../parts/Listing";
 import { ProblemAlert } from "../parts/ProblemAlert";
 import { Empty, Loading } from "../parts/States";
@@ -24,6 +24,8 @@ interface Props<T, F extends string> {
   search?: string;
   /** Fields that narrow the list down. */
   filters?: ReactNode;
+  /** Further ones, which are folded away until somebody wants them or has set one of these. */
+  more?: { of: readonly F[]; fields: ReactNode };
   /** What to do first, when there is nothing at all. */
   empty: ReactNode;
   /** Stands below the rows. */
@@ -31,9 +33,12 @@ interface Props<T, F extends string> {
 }
 
 /** A list of which the server has all rows and this page has one page of them. */
-export function ServerList<T, F extends string>({ what, view, query, columns, id, search, filters, empty, children }: Props<T, F>) {
+export function ServerList<T, F extends string>({ what, view, query, columns, id, search, filters, more, empty, children }: Props<T, F>) {
   const page = query.data;
   const narrowed = view.q !== "" || Object.keys(view.filters).length > 0;
+  const [fold, setFold] = useState(true);
+  const forced = more?.of.some((name) => view.filters[name]) ?? false;
+  const unfolded = !fold || forced;
   const label = what.charAt(0).toUpperCase() + what.slice(1);
   if (page && page.items.length === 0 && !page.next && !narrowed && view.trail.length === 0 && !query.isError) return <>{empty}</>;
   return (
@@ -41,6 +46,12 @@ export function ServerList<T, F extends string>({ what, view, query, columns, id
       <Group gap="sm" align="flex-end" component="search" aria-label={`Find ${what}`}>
         {search && <SearchField label={search} value={view.q} onChange={(q) => view.change({ q })} />}
         {filters}
+        {unfolded && more?.fields}
+        {more && !forced && (
+          <Button variant="subtle" size="sm" h={36} aria-expanded={unfolded} onClick={() => setFold(!fold)}>
+            {unfolded ? "Fewer filters" : "More filters"}
+          </Button>
+        )}
         <Group gap="xs" ml="auto" h={36}>
           {query.isFetching && page && <Loader size="xs" aria-hidden />}
           <Text size="sm" c="dimmed" role="status">

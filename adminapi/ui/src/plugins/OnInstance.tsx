@@ -15,6 +15,7 @@ export function OnInstance({ state: s }: { state: PluginState }) {
   const may = useMay();
   const cache = useQueryClient();
   const { busy, run } = useAction();
+  const where = `${s.role === "engine" ? "engine" : "Admin API"} ${s.instance}`;
   const quarantined = s.state === "Quarantined";
   const works = s.state === "Ready" || s.state === "Degraded";
   const reload = () =>
@@ -24,7 +25,7 @@ export function OnInstance({ state: s }: { state: PluginState }) {
       return `${s.instance} was asked to start it anew; how that went shows here in a moment.`;
     });
   return (
-    <Card withBorder component="article" aria-label={`On ${s.instance}`} mb="sm">
+    <Card withBorder component="article" aria-label={`On ${where}`} mb="sm">
       <Stack gap="sm">
         <Group justify="space-between">
           <Group gap="xs">
@@ -79,13 +80,13 @@ export function OnInstance({ state: s }: { state: PluginState }) {
             </>
           )}
         </dl>
-        {s.history && s.history.length > 0 && <History of={s.history} />}
+        {s.history && s.history.length > 0 && <History of={s.history} where={where} />}
         {s.lines && s.lines.length > 0 && (
-          <section aria-label="Last lines">
+          <section aria-label={`Last lines on ${where}`}>
             <Title order={4} size="h6" mb={4}>
               What it wrote last
             </Title>
-            <pre className="said" tabIndex={0} aria-label="Last lines of the plugin">
+            <pre className="said" tabIndex={0} aria-label={`Last lines of the plugin on ${where}`}>
               {s.lines.join("\n")}
             </pre>
           </section>
@@ -95,9 +96,9 @@ export function OnInstance({ state: s }: { state: PluginState }) {
   );
 }
 
-function History({ of }: { of: Schemas["Transition"][] }) {
+function History({ of, where }: { of: Schemas["Transition"][]; where: string }) {
   return (
-    <section aria-label="History">
+    <section aria-label={`History on ${where}`}>
       <Title order={4} size="h6" mb={4}>
         How it came to that
       </Title>

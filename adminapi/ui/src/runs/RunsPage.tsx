@@ -1,7 +1,8 @@
 import { Button } from "@mantine/core";
 import { Link } from "react-router";
 import { must } from "../api/client";
-import { often } from "../api/queries";
+import { useAllRunEvents } from "../api/events";
+import { often, seldom } from "../api/queries";
 import { ConnectorFilter } from "../connectors/ConnectorFilter";
 import { ChoiceFilter, TextFilter, TimeFilter } from "../list/Filters";
 import { ServerList } from "../list/ServerList";
@@ -15,8 +16,9 @@ import { runColumns, statuses } from "./columns";
 /** Runs, newest first. */
 export function RunsPage() {
   const api = useApi();
+  const live = useAllRunEvents();
   const view = useAddressView("connectorId", "status", "kind", "trigger", "reason", "from", "to");
-  const runs = useServerList("runs", view, (query, signal) => must(api.GET("/api/runs", { params: { query }, signal })), often);
+  const runs = useServerList("runs", view, (query, signal) => must(api.GET("/api/runs", { params: { query }, signal })), live ? seldom : often);
   const set = (filters: typeof view.filters) => view.change({ filters });
   return (
     <Page title="Runs">
@@ -38,11 +40,18 @@ export function RunsPage() {
               choices={[{ value: "schedule", label: "A schedule" }, { value: "manual", label: "An operator" }]}
               all="Anybody"
             />
-            <TextFilter label="Reason" placeholder="ACCESS_DENIED" value={view.filters.reason} onChange={(reason) => set({ reason })} />
-            <TimeFilter label="From" value={view.filters.from} onChange={(from) => set({ from })} />
-            <TimeFilter label="Until" value={view.filters.to} onChange={(to) => set({ to })} />
           </>
         }
+        more={{
+          of: ["reason", "from", "to"],
+          fields: (
+            <>
+              <TextFilter label="Reason" placeholder="ACCESS_DENIED" value={view.filters.reason} onChange={(reason) => set({ reason })} />
+              <TimeFilter label="From" value={view.filters.from} onChange={(from) => set({ from })} />
+              <TimeFilter label="Until" value={view.filters.to} onChange={(to) => set({ to })} />
+            </>
+          ),
+        }}
         empty={
           <Empty title="Nothing has run yet" action={<Button component={Link} to="/connectors">Go to the connectors</Button>}>
             Choose a connector and press Run full, or give it a schedule.

@@ -13,6 +13,7 @@ export function Account() {
       <Menu.Target>
         <Button variant="default" size="xs" loading={busy} maw="12rem" aria-label={`Signed in as ${who.name}, ${who.role}`}>
           {who.name}
+          <span aria-hidden>&nbsp;▾</span>
         </Button>
       </Menu.Target>
       <Menu.Dropdown>
