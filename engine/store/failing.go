@@ -17,6 +17,8 @@ type FailingConnector struct {
 }
 
 // FailingConnectors returns at most limit of them, those that failed last first.
+// Most connectors are left out by the state that lists show of them, without a look
+// at their runs.
 func (s *Store) FailingConnectors(ctx context.Context, limit int) (list []FailingConnector, err error) {
 	err = s.query(ctx, s.db.Read, "failing connectors", func(rows *sql.Rows) error {
 		var f FailingConnector
@@ -29,7 +31,7 @@ func (s *Store) FailingConnectors(ctx context.Context, limit int) (list []Failin
 		INNER JOIN IM_RunHistory f ON f.seq = (SELECT MIN(y.seq) FROM IM_RunHistory y
 			WHERE y.connector_id = c.id AND y.status = @p1 AND y.kind <> @p3 AND y.seq > COALESCE((SELECT MAX(z.seq) FROM IM_RunHistory z
 				WHERE z.connector_id = c.id AND z.status = @p2 AND z.kind <> @p3), 0))
-		WHERE c.enabled = 1 AND r.status = @p1 ORDER BY r.seq DESC`+s.db.Dialect.Limit("@p4"),
+		WHERE c.enabled = 1 AND c.run_status <> @p2 AND r.status = @p1 ORDER BY r.seq DESC`+s.db.Dialect.Limit("@p4"),
 		string(Failed), string(Succeeded), string(Test), limit)
 	return list, err
 }

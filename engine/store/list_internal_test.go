@@ -54,11 +54,7 @@ func TestPagesAreReadThroughAnIndexFromWhereTheyBegin(t *testing.T) {
 		return plan(t, s, connectorList, f.where(), Paging{Sort: sort, After: after, Limit: 50})
 	}
 	runs := func(f RunFilter, sort string) string {
-		w := s.runsWhere(f)
-		if strings.HasSuffix(sort, "duration") {
-			w.add("r.duration_ms IS NOT NULL")
-		}
-		return plan(t, s, runList, w, Paging{Sort: sort, After: number, Limit: 50})
+		return plan(t, s, runList, s.runsWhere(f, field(runList.own, sort)), Paging{Sort: sort, After: number, Limit: 50})
 	}
 	schedules := func(f ScheduleFilter, sort string, after *Mark) string {
 		return plan(t, s, scheduleList, f.where(), Paging{Sort: sort, After: after, Limit: 50})
@@ -82,6 +78,13 @@ func TestPagesAreReadThroughAnIndexFromWhereTheyBegin(t *testing.T) {
 		"runs in a state":           {runs(RunFilter{Status: Failed}, ""), "IX_IM_RunHistory_Status (status=? AND seq<?)"},
 		"a connector's runs in one": {runs(RunFilter{ConnectorID: "c", Status: Failed}, ""), "IX_IM_RunHistory_Work (connector_id=? AND status=? AND seq<?)"},
 		"runs for a reason":         {runs(RunFilter{Reason: "X"}, ""), "IX_IM_RunHistory_Reason (reason=? AND seq<?)"},
+		"runs of a kind":            {runs(RunFilter{Kind: Test}, ""), "IX_IM_RunHistory_Kind (kind=? AND seq<?)"},
+		"runs somebody asked for":   {runs(RunFilter{Trigger: Manual}, ""), "IX_IM_RunHistory_Trigger (trigger_name=? AND seq<?)"},
+		"few among most":            {runs(RunFilter{Status: Succeeded, Trigger: Manual, Kind: Delta}, ""), "IX_IM_RunHistory_Trigger (trigger_name=? AND seq<?)"},
+		"tests by schedules":        {runs(RunFilter{Kind: Test, Trigger: BySchedule}, ""), "IX_IM_RunHistory_Kind (kind=? AND seq<?)"},
+		"those that succeeded":      {runs(RunFilter{Status: Succeeded}, ""), "INTEGER PRIMARY KEY (rowid<?)"},
+		"failures by duration":      {runs(RunFilter{Status: Failed}, "-duration"), "IX_IM_RunHistory_StatusDuration (status=?"},
+		"a time's runs by duration": {runs(RunFilter{From: someTime, To: someTime.Add(time.Hour)}, "-duration"), "IX_IM_RunHistory_Duration (duration_ms>?"},
 		"runs of an instance":       {runs(RunFilter{Instance: "x"}, ""), "IX_IM_RunHistory_Instance (instance_key=? AND seq<?)"},
 		"schedules":                 {schedules(ScheduleFilter{}, "", then), "IX_IM_Schedules_Due ((next_due,id)>(?,?))"},
 		"schedules of a connector":  {schedules(ScheduleFilter{ConnectorID: "c"}, "", then), "IX_IM_Schedules_Connector (connector_id=?"},

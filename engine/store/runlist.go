@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"math"
 	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
 
 // RunFilter selects runs; its zero fields select all.
@@ -26,11 +28,24 @@ type RunFilter struct {
 // queued, each by its own host's clock.
 const clockDifference = 5 * time.Minute
 
-func (s *Store) runsWhere(f RunFilter) (w where) {
+// runsWhere returns what selects runs for a list that is sorted by that field.
+// SQLite counts no values, so it is told what not to use an index for.
+func (s *Store) runsWhere(f RunFilter, sortedBy string) (w where) {
+	column := func(name string, withoutIndex bool) string {
+		if withoutIndex && s.db.Dialect == productdb.SQLite {
+			return "+" + name
+		}
+		return name
+	}
+	byDuration := sortedBy == "duration"
+	if byDuration {
+		w.add("r.duration_ms IS NOT NULL")
+	}
 	w.equal("r.connector_id", f.ConnectorID)
-	w.equal("r.status", string(f.Status))
-	w.equal("r.kind", string(f.Kind))
-	w.equal("r.trigger_name", string(f.Trigger))
+	// Most runs are like that.
+	w.equal(column("r.status", f.Status == Succeeded), string(f.Status))
+	w.equal(column("r.kind", f.Kind == Delta), string(f.Kind))
+	w.equal(column("r.trigger_name", f.Trigger == BySchedule), string(f.Trigger))
 	w.equal("r.instance_key", key(f.Instance))
 	if f.Reason != "" { // the index has the runs with a reason only
 		w.add("r.reason = ? AND r.reason <> ''", f.Reason)
@@ -38,13 +53,14 @@ func (s *Store) runsWhere(f RunFilter) (w where) {
 	if f.Before > 0 {
 		w.add("r.seq < ?", f.Before)
 	}
-	one := s.db.Dialect.Limit("?")
+	// Sorting all runs of a long time costs more than to skip the others.
+	seq, one := column("r.seq", byDuration), s.db.Dialect.Limit("?")
 	if !f.From.IsZero() {
-		w.add("r.queued >= ? AND r.seq >= COALESCE((SELECT x.seq FROM IM_RunHistory x WHERE x.queued >= ? ORDER BY x.queued, x.seq"+one+"), ?)",
+		w.add("r.queued >= ? AND "+seq+" >= COALESCE((SELECT x.seq FROM IM_RunHistory x WHERE x.queued >= ? ORDER BY x.queued, x.seq"+one+"), ?)",
 			f.From, f.From.Add(-clockDifference), 1, int64(math.MaxInt64))
 	}
 	if !f.To.IsZero() {
-		w.add("r.queued < ? AND r.seq <= COALESCE((SELECT x.seq FROM IM_RunHistory x WHERE x.queued < ? ORDER BY x.queued DESC, x.seq DESC"+one+"), 0)",
+		w.add("r.queued < ? AND "+seq+" <= COALESCE((SELECT x.seq FROM IM_RunHistory x WHERE x.queued < ? ORDER BY x.queued DESC, x.seq DESC"+one+"), 0)",
 			f.To, f.To.Add(clockDifference), 1)
 	}
 	return w
@@ -69,11 +85,7 @@ var runList = listing[Run]{
 // PageRuns returns a page of runs, by when they were queued (the newest first is
 // the list's own order) or by duration, which only those have that ended.
 func (s *Store) PageRuns(ctx context.Context, f RunFilter, p Paging) ([]Run, *Mark, error) {
-	w := s.runsWhere(f)
-	if field(runList.own, p.Sort) == "duration" {
-		w.add("r.duration_ms IS NOT NULL")
-	}
-	return readPage(ctx, s, runList, w, p)
+	return readPage(ctx, s, runList, s.runsWhere(f, field(runList.own, p.Sort)), p)
 }
 
 // ListRuns returns at most limit runs, the newest first.
