@@ -29,7 +29,7 @@ const (
 	listBlocks       = 10
 	listPerBlock     = 200
 	readers          = 8
-	readsEach        = 100
+	readsEach        = 25
 )
 
 // listColumns is what a list of connectors reads.
