@@ -17,7 +17,7 @@ import (
 func TestNothingLeadsOutOfTheUI(t *testing.T) {
 	for wanted, want := range map[string]string{
 		"/": "/", "/connectors": "/connectors", "/runs/1?tab=log&x=%20": "/runs/1?tab=log&x=%20", "/runs#end": "/runs", "/objects?q=%C3%A4": "/objects?q=%C3%A4",
-		"": "/", "connectors": "/", "https://evil.example/": "/", "//evil.example/": "/", "///evil.example": "/", `/\evil.example`: "/", `\\evil.example`: "/",
+		"": "/", "connectors": "/", "https://evil.example/": "/", "https://evil.example/runs": "/", "//evil.example/runs": "/", "//evil.example/": "/", "///evil.example": "/", `/\evil.example`: "/", `\\evil.example`: "/",
 		"/%5Cevil.example": "/", "/%2f/evil.example": "/", "/a//b": "/", "/../x": "/", "javascript:alert(1)": "/", "http:/x": "/", "/\tx": "/", "/%0d%0aSet-Cookie:x": "/",
 		"/api/tokens": "/", "/api": "/", "/auth/oidc/start": "/", "/apis": "/apis", "%2f%2fevil.example": "/", "/x?" + strings.Repeat("y", 1024): "/", "https:evil.example": "/",
 	} {
