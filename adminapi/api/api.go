@@ -115,6 +115,7 @@ type API struct {
 	huma      huma.API
 	inspected *inspections
 	live      *live.Broadcaster
+	hours     *hours
 	// unrecorded are operations that could change something without a record.
 	unrecorded []error
 	public     []string
@@ -131,6 +132,9 @@ const bearer, session = "token", "session"
 func New(mux *http.ServeMux, c Config) (*API, error) {
 	a := &API{Config: c, inspected: &inspections{turn: make(chan struct{}, 1)}}
 	a.live = a.newLive()
+	a.hours = newHours(func(ctx context.Context, from, to time.Time, visit func(store.FinishedRun)) error {
+		return c.Store.EachFinished(ctx, "", from, to, visit)
+	})
 	document := &huma.OpenAPI{
 		OpenAPI: "3.1.0",
 		Info: &huma.Info{

@@ -3,9 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
-	"math"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -123,25 +121,24 @@ func (a *API) runStatistics(ctx context.Context, in *statisticsInput) (*struct{ 
 	if err != nil {
 		return nil, err
 	}
-	out := RunStatistics{Bucket: in.Bucket, From: from, To: from.Add(time.Duration(n) * width), Items: make([]RunBucket, n), Total: RunBucket{From: from}}
-	durations := make([][]float32, n)
-	for i := range out.Items {
-		out.Items[i].From = from.Add(time.Duration(i) * width)
+	of := a.hours
+	if in.ConnectorID != "" { // few, and through an index of their own
+		of = newHours(func(ctx context.Context, from, to time.Time, visit func(store.FinishedRun)) error {
+			return a.Store.EachFinished(ctx, in.ConnectorID, from, to, visit)
+		})
 	}
-	if err := a.Store.EachFinished(ctx, in.ConnectorID, out.From, out.To, func(r store.FinishedRun) {
-		i := int(r.Finished.Sub(from) / width)
-		out.Items[i].add(r)
-		out.Total.add(r)
-		if r.Status == store.Succeeded || r.Status == store.Failed {
-			durations[i] = append(durations[i], float32(r.Finished.Sub(r.Started).Seconds()))
-		}
-	}); err != nil {
+	out := RunStatistics{Bucket: in.Bucket, From: from, To: from.Add(time.Duration(n) * width), Items: make([]RunBucket, n)}
+	list, err := of.between(ctx, out.From, out.To, a.Now())
+	if err != nil {
 		return nil, err
 	}
-	for i := range durations {
-		out.Items[i].Duration = quantiles(durations[i])
+	each := int(width / time.Hour)
+	for i := range out.Items {
+		out.Items[i] = together(list[i*each : (i+1)*each])
+		out.Items[i].From = from.Add(time.Duration(i) * width)
 	}
-	out.Total.Duration = quantiles(slices.Concat(durations...))
+	out.Total = together(list)
+	out.Total.From = from
 	return &struct{ Body RunStatistics }{out}, nil
 }
 
@@ -160,20 +157,6 @@ func (b *RunBucket) add(r store.FinishedRun) {
 	b.Objects.Updated += r.Counts.Updated
 	b.Objects.Absent += r.Counts.Absent
 	b.Objects.Failed += r.Counts.Failed
-}
-
-// quantiles sorts the durations. Each quantile is one of them: the smallest that at
-// least so many do not exceed.
-func quantiles(of []float32) *Quantiles {
-	if len(of) == 0 {
-		return nil
-	}
-	slices.Sort(of)
-	at := func(q float64) float64 {
-		rank := max(1, int(math.Ceil(q*float64(len(of)))))
-		return math.Round(max(0, float64(of[rank-1]))*1000) / 1000
-	}
-	return &Quantiles{P50: at(.5), P90: at(.9), P99: at(.99), Max: at(1)}
 }
 
 func (a *API) runDurations(ctx context.Context, in *struct {
