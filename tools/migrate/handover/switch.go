@@ -126,6 +126,10 @@ func (h *Handover) forward(ctx context.Context, e ledger.Entry, out *Outcome) er
 			now.Reason = "it was set in both stores; the value in " + h.Target.Provider + ", which is in force, stays"
 			now.Next = "see which of the two is right; secretscli set puts it into force"
 			out.notice(e.Ref, "%s: %s", now.Reason, now.Next)
+			// Where the target's is the later one, that settles it for a rollback too.
+			if target, err := h.Target.Store.Look(ctx, e.Ref); err == nil && target.Updated.After(source.Updated) {
+				now.SourceVersion = source.Version
+			}
 		case err != nil:
 			return failed(err)
 		default:
