@@ -42,10 +42,11 @@ func (s *Store) runsWhere(f RunFilter, sortedBy string) (w where) {
 		w.add("r.duration_ms IS NOT NULL")
 	}
 	w.equal("r.connector_id", f.ConnectorID)
-	// Most runs are like that.
-	w.equal(column("r.status", f.Status == Succeeded), string(f.Status))
-	w.equal(column("r.kind", f.Kind == Delta), string(f.Kind))
-	w.equal(column("r.trigger_name", f.Trigger == BySchedule), string(f.Trigger))
+	// What selects the fewest is looked up, and what most runs have is not.
+	few := f.ConnectorID != "" || f.Status != "" && f.Status != Succeeded || f.Reason != ""
+	w.equal(column("r.status", f.Status == Succeeded && f.ConnectorID == ""), string(f.Status))
+	w.equal(column("r.kind", few || f.Kind != Test && (f.Kind == Delta || f.Trigger == Manual)), string(f.Kind))
+	w.equal(column("r.trigger_name", few || f.Kind == Test || f.Trigger == BySchedule), string(f.Trigger))
 	w.equal("r.instance_key", key(f.Instance))
 	if f.Reason != "" { // the index has the runs with a reason only
 		w.add("r.reason = ? AND r.reason <> ''", f.Reason)
@@ -54,13 +55,13 @@ func (s *Store) runsWhere(f RunFilter, sortedBy string) (w where) {
 		w.add("r.seq < ?", f.Before)
 	}
 	// Sorting all runs of a long time costs more than to skip the others.
-	seq, one := column("r.seq", byDuration), s.db.Dialect.Limit("?")
+	seq, queued, one := column("r.seq", byDuration), column("r.queued", byDuration), s.db.Dialect.Limit("?")
 	if !f.From.IsZero() {
-		w.add("r.queued >= ? AND "+seq+" >= COALESCE((SELECT x.seq FROM IM_RunHistory x WHERE x.queued >= ? ORDER BY x.queued, x.seq"+one+"), ?)",
+		w.add(queued+" >= ? AND "+seq+" >= COALESCE((SELECT x.seq FROM IM_RunHistory x WHERE x.queued >= ? ORDER BY x.queued, x.seq"+one+"), ?)",
 			f.From, f.From.Add(-clockDifference), 1, int64(math.MaxInt64))
 	}
 	if !f.To.IsZero() {
-		w.add("r.queued < ? AND "+seq+" <= COALESCE((SELECT x.seq FROM IM_RunHistory x WHERE x.queued < ? ORDER BY x.queued DESC, x.seq DESC"+one+"), 0)",
+		w.add(queued+" < ? AND "+seq+" <= COALESCE((SELECT x.seq FROM IM_RunHistory x WHERE x.queued < ? ORDER BY x.queued DESC, x.seq DESC"+one+"), 0)",
 			f.To, f.To.Add(clockDifference), 1)
 	}
 	return w
