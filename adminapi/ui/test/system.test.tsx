@@ -89,11 +89,19 @@ test("what was imported is found by the server, and shown attribute by attribute
     id: 7, anchor: "S-1-5", attributes: { cn: ["Ann"], member: Array.from({ length: 30 }, (_, i) => `m${i}`) }, connectorId: "c1", connectorName: "Directory", name: "Ann",
     firstSeen: at, lastChanged: at, lastRunId: "r1", present: true, type: "user",
   };
-  const calls = play({ "GET /api/objects": () => json({ items: [object] }), "GET /api/objects/7": () => json(object), "GET /api/connectors": () => json({ items: [] }) });
+  const history = {
+    cut: true,
+    items: [{ seq: 9, time: at, change: "updated", attributes: ["cn", "mail"], more: 2, runId: "r2", type: "user" }, { seq: 1, time: at, change: "added", attributes: ["cn"], runId: "r1", type: "user" }],
+  };
+  const calls = play({ "GET /api/objects": () => json({ items: [object] }), "GET /api/objects/7": () => json(object), "GET /api/objects/7/history": () => json(history), "GET /api/connectors": () => json({ items: [] }) });
   const { user, page } = await enter("/objects?present=true&q=ann");
   await user.click(await page.findByRole("link", { name: "Ann" }));
   await page.findByRole("heading", { level: 1, name: "Ann" });
   const asked = new URL(calls.find((c) => c.path.startsWith("/api/objects?"))?.path ?? "", "http://x").searchParams;
   expect([asked.get("present"), asked.get("q"), asked.get("limit")]).toEqual(["true", "ann", "25"]);
   await page.findByText("and 10 more");
+  const changes = await page.findAllByRole("listitem");
+  expect(changes.map((c) => c.textContent)).toEqual([expect.stringContaining("Changed: cn, mail and 2 more"), expect.stringContaining("With: cn")]);
+  expect(page.getAllByRole("link", { name: /^The run of/ })[0]?.getAttribute("href")).toBe("/runs/r2");
+  await page.findByText(/Older changes are not here any more/);
 });

@@ -1,4 +1,4 @@
-import { Text, Title } from "@mantine/core";
+import { Stack, Text, Title } from "@mantine/core";
 import { Listing } from "../parts/Listing";
 import { Loaded } from "../parts/States";
 import { useRoles } from "./queries";
@@ -13,7 +13,7 @@ export function Roles() {
       </Title>
       <Loaded query={roles} what="the roles">
         {(all) => (
-          <>
+          <Stack gap="md">
             <dl className="facts">
               {all.items.map((r) => (
                 <div key={r.name} className="pair">
@@ -35,7 +35,7 @@ export function Roles() {
                 })),
               ]}
             />
-          </>
+          </Stack>
         )}
       </Loaded>
     </section>

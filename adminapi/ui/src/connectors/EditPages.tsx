@@ -2,6 +2,7 @@ import { NativeSelect } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { must, type Schemas } from "../api/client";
+import { useOnce } from "../api/once";
 import { useConnectorTypes, useRefresh } from "../api/queries";
 import { useNotices } from "../parts/Notices";
 import { ProblemAlert } from "../parts/ProblemAlert";
@@ -13,6 +14,7 @@ import { schemaOf } from "./schema";
 
 export function NewConnectorPage() {
   const api = useApi();
+  const once = useOnce();
   const types = useConnectorTypes();
   const refresh = useRefresh();
   const notices = useNotices();
@@ -41,7 +43,7 @@ export function NewConnectorPage() {
                   action="Create"
                   back="/connectors"
                   onSave={async (input) => {
-                    const made = await must(api.POST("/api/connectors", { body: input }));
+                    const made = await once(input, (header) => must(api.POST("/api/connectors", { params: { header }, body: input })));
                     refresh("connectors");
                     notices.done(`${made.name} was created. Press Test to see whether it can connect, then Run full.`);
                     void navigate(`/connectors/${made.id}`);
@@ -66,7 +68,7 @@ export function EditConnectorPage() {
   const notices = useNotices();
   const navigate = useNavigate();
   const [round, setRound] = useState(0);
-  const { begin, problem } = useOnce(id, round);
+  const { begin, problem } = useBegin(id, round);
   const again = () => setRound((n) => n + 1);
   return (
     <Page title={begin ? `Edit ${begin.name}` : "Edit the connector"}>
@@ -101,7 +103,7 @@ export function EditConnectorPage() {
 }
 
 /** Reads the connector once and not again behind the back of who edits it. */
-function useOnce(id: string, round: number) {
+function useBegin(id: string, round: number) {
   const api = useApi();
   const [begin, setBegin] = useState<Schemas["Connector"] | null>(null);
   const [problem, setProblem] = useState<unknown>(null);

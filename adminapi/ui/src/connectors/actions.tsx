@@ -2,6 +2,7 @@ import { Anchor, Button, Group, Modal, Stack, Text } from "@mantine/core";
 import { type ReactNode, useRef, useState } from "react";
 import { Link } from "react-router";
 import { must, type Schemas } from "../api/client";
+import { useOnce } from "../api/once";
 import { useRefresh } from "../api/queries";
 import { useAction } from "../parts/useAction";
 import { ProblemAlert } from "../parts/ProblemAlert";
@@ -16,11 +17,13 @@ export function useConnectorActions() {
   const api = useApi();
   const refresh = useRefresh();
   const { busy, run } = useAction();
+  const once = useOnce();
   return {
     busy,
     start: (c: Connector, kind: "full" | "delta") =>
       run(async () => {
-        await must(api.POST("/api/runs", { body: { connectorId: c.id, kind } }));
+        const body = { connectorId: c.id, kind };
+        await once(body, (header) => must(api.POST("/api/runs", { params: { header }, body })));
         refresh("runs", "connectors");
         return `A ${kind} run of ${c.name} is queued.`;
       }),

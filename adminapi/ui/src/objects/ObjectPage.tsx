@@ -12,6 +12,7 @@ import { Listing } from "../parts/Listing";
 import { Loaded } from "../parts/States";
 import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
+import { History } from "./History";
 import { Presence } from "./ObjectsPage";
 
 type Imported = Schemas["ImportedObject"];
@@ -30,6 +31,7 @@ export function ObjectPage() {
           <>
             <Facts object={o} />
             <Attributes of={o.attributes} />
+            <History id={o.id} />
           </>
         )}
       </Loaded>

@@ -24,26 +24,28 @@ interface Props<T> {
  */
 export function Listing<T>({ label, columns, rows, id, sort = "", onSort }: Props<T>) {
   return (
-    <table role="table" aria-label={label} className={classes.table}>
-      <thead role="rowgroup" className={onSort && columns.some((c) => c.sort) ? classes.sortable : undefined}>
-        <tr role="row">
-          {columns.map((c) => (
-            <Header key={c.header} column={c} sort={sort} onSort={onSort} />
-          ))}
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        {rows.map((row) => (
-          <tr key={id(row)} role="row">
+    <div className={classes.room}>
+      <table role="table" aria-label={label} className={classes.table}>
+        <thead role="rowgroup" className={onSort && columns.some((c) => c.sort) ? classes.sortable : undefined}>
+          <tr role="row">
             {columns.map((c) => (
-              <td key={c.header} role="cell" data-label={c.header}>
-                <div className={classes.value}>{c.cell(row)}</div>
-              </td>
+              <Header key={c.header} column={c} sort={sort} onSort={onSort} />
             ))}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody role="rowgroup">
+          {rows.map((row) => (
+            <tr key={id(row)} role="row">
+              {columns.map((c) => (
+                <td key={c.header} role="cell" data-label={c.header}>
+                  <div className={classes.value}>{c.cell(row)}</div>
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

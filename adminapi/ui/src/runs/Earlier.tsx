@@ -11,12 +11,15 @@ const shown = 20;
 /** How long this run took, against the runs of its kind before it. */
 export function Earlier({ run }: { run: Run }) {
   const api = useApi();
+  // A little later than this run, so that it is among them whatever a second is rounded to.
+  const to = new Date(Date.parse(run.queued) + 1_000).toISOString();
+  const query = { connectorId: run.connectorId, kind: run.kind, to, limit: shown };
   const runs = useQuery({
-    queryKey: ["runs", "earlier", run.connectorId, run.status],
-    queryFn: ({ signal }) => must(api.GET("/api/runs", { params: { query: { connectorId: run.connectorId, limit: 100 } }, signal })),
+    queryKey: ["runs", "earlier", run.id, run.status],
+    queryFn: ({ signal }) => must(api.GET("/api/runs", { params: { query }, signal })),
     staleTime: 60_000,
   });
-  const alike = (runs.data?.items ?? []).filter((r) => r.kind === run.kind && r.started && r.finished && r.id !== run.id && r.queued <= run.queued).slice(0, shown - 1);
+  const alike = (runs.data?.items ?? []).filter((r) => r.started && r.finished && r.id !== run.id && r.queued <= run.queued).slice(0, shown - 1);
   if (alike.length === 0 || !run.started) return null;
   const points = [run, ...alike].reverse().map((r) => {
     const went = r.status === "Succeeded" || r.id === run.id;

@@ -1,6 +1,7 @@
 import { Button, Checkbox, Group, Modal, NativeSelect, NumberInput, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { must, type Schemas } from "../api/client";
+import { useOnce } from "../api/once";
 import { asProblem } from "../api/problem";
 import { useRefresh } from "../api/queries";
 import { wordsFor } from "../connectors/schema";
@@ -20,6 +21,7 @@ export function ScheduleForm({ connectorId, schedule, onClose }: Props) {
   const api = useApi();
   const refresh = useRefresh();
   const notices = useNotices();
+  const once = useOnce();
   const begin = split(schedule?.intervalSeconds ?? 900);
   const [kind, setKind] = useState<Schemas["ScheduleInput"]["kind"]>(schedule?.kind ?? "delta");
   const [by, setBy] = useState(schedule?.cron ? "cron" : "interval");
@@ -42,7 +44,8 @@ export function ScheduleForm({ connectorId, schedule, onClose }: Props) {
         const params = { path: { id: connectorId, scheduleId: schedule.id }, header: { "If-Match": `"${schedule.version}"` } };
         await must(api.PUT("/api/connectors/{id}/schedules/{scheduleId}", { params, body }));
       } else {
-        await must(api.POST("/api/connectors/{id}/schedules", { params: { path: { id: connectorId } }, body }));
+        const path = { id: connectorId };
+        await once(body, (header) => must(api.POST("/api/connectors/{id}/schedules", { params: { path, header }, body })));
       }
       refresh("connectors");
       notices.done(`A ${kind} run ${timing(body)}: ${schedule ? "the schedule was changed" : "the schedule was added"}.`);

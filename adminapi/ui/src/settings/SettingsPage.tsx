@@ -6,7 +6,6 @@ import { must, type Schemas } from "../api/client";
 import { localPage } from "../list/local";
 import { ServerList } from "../list/ServerList";
 import { useAddressView } from "../list/view";
-import { State } from "../parts/Badges";
 import { Empty, Loaded } from "../parts/States";
 import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
@@ -60,7 +59,7 @@ export function SettingsPage() {
 }
 
 function Value({ setting: x }: { setting: Setting }) {
-  if (x.masked) return <State color="gray" text="not shown: it may hold a credential" />;
+  if (x.masked) return <Text inherit c="dimmed">not shown: it may hold a credential</Text>;
   return x.text ? <span className="mono">{x.text}</span> : <Text inherit c="dimmed">empty</Text>;
 }
 
