@@ -2,15 +2,19 @@ package api_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/identitymesh/identitymesh/adminapi/api"
 	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/engine/store"
 )
 
 type auditList struct {
@@ -94,6 +98,75 @@ func TestAnAuditLogThatWasChangedIsReportedWithTheRecord(t *testing.T) {
 	}
 	w.breakAudit()
 	w.send("GET", "/api/audit/verify", "").problem(t, http.StatusInternalServerError, "internal")
+}
+
+func TestTheChainsOfConnectorsAreVerifiedToo(t *testing.T) {
+	w := newWorld(t)
+	ids := []string{}
+	for _, name := range []string{"A", "B"} {
+		w.connector(name)
+		c, err := w.store.ConnectorByName(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, c.ID)
+		run, _, err := w.store.Enqueue(t.Context(), store.NewRun{ConnectorID: c.ID, Kind: store.Full, Trigger: store.Manual})
+		if err != nil {
+			t.Fatal(err)
+		}
+		claimed, ok, err := w.store.Claim(t.Context(), store.Claimant{Instance: "me", Incarnation: "1", TTL: time.Minute})
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		if err := errors.Join(w.store.Finish(t.Context(), run.ID, store.Result{Status: store.Failed, Reason: "X"}), w.store.ReleaseLease(t.Context(), claimed.Lease)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(ids)
+	verify := func(query string) (r api.AuditReport) {
+		t.Helper()
+		w.send("GET", "/api/audit/verify"+query, "").is(t, http.StatusOK, &r)
+		return r
+	}
+	if r := verify(""); !r.Intact || r.Chain != "admin" || r.Connectors == nil || r.Connectors.Chains != 2 || r.Connectors.Records < 4 || r.Connectors.Broken != 0 || r.Next != "" {
+		t.Errorf("%+v, %+v", r, r.Connectors)
+	}
+	if _, err := w.store.DB().Write.ExecContext(t.Context(), "UPDATE IM_ObjectAudit SET run_id = 'x' WHERE seq = 2 AND connector_id = ?", ids[1]); err != nil {
+		t.Fatal(err)
+	}
+	chain := "objects/" + ids[1]
+	for query, want := range map[string]struct {
+		intact bool
+		chain  string
+		at     int64
+		chains int
+	}{
+		"":                         {false, "admin", 0, 2},
+		"?chain=admin":             {true, "admin", 0, 0},
+		"?chain=objects/" + ids[0]: {true, "objects/" + ids[0], 0, 0},
+		"?chain=" + chain:          {false, chain, 2, 0},
+		"?after=objects/" + ids[0]: {false, "", 0, 1},
+		"?after=" + chain:          {true, "", 0, 0},
+	} {
+		r := verify(query)
+		if r.Intact != want.intact || r.Chain != want.chain || r.BrokenAt != want.at || r.Next != "" {
+			t.Errorf("%s: %+v", query, r)
+		}
+		switch c := r.Connectors; {
+		case strings.Contains(query, "chain="):
+			if c != nil {
+				t.Errorf("%s: %+v", query, c)
+			}
+		case c == nil || c.Chains != want.chains:
+			t.Errorf("%s: %+v", query, c)
+		case !want.intact && (c.Broken != 1 || len(c.First) != 1 || c.First[0].Chain != chain || c.First[0].BrokenAt != 2 || c.First[0].Why == ""):
+			t.Errorf("%s: %+v", query, c)
+		}
+	}
+	w.send("GET", "/api/audit/verify?chain=objects/nobody", "").problem(t, http.StatusNotFound, "audit-chain-not-found")
+	if p := w.send("GET", "/api/audit/verify?chain=admin&after="+chain, "").problem(t, http.StatusUnprocessableEntity, "invalid-input"); paths(p) != "query:after" {
+		t.Errorf("problems of %s", paths(p))
+	}
 }
 
 func TestAnExportOfTheAuditLogCanBeVerified(t *testing.T) {

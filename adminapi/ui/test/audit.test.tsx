@@ -46,6 +46,24 @@ test("a log that somebody changed is told with the record and what to do", async
   for (const want of ["changed at record 7", "the hash does not fit", "What to do"]) expect(alert.textContent).toContain(want);
 });
 
+test("the chains of connectors are checked part by part and told together", async () => {
+  const chains = (chain: number, first: object[] = []) => ({ chains: chain, records: chain * 10, removed: 0, signers: [], broken: first.length, first });
+  const calls = play({
+    "GET /api/audit": () => json({ items: [intent] }),
+    "GET /api/audit/verify": (call) =>
+      json(
+        call.path.includes("after=")
+          ? { intact: false, records: 0, hash: "", open: 0, connectors: chains(3, [{ chain: "objects/c9", records: 1, hash: "x", open: 0, brokenAt: 2, why: "it was replaced" }]) }
+          : { intact: true, chain: "admin", records: 6, hash: "h6", open: 0, connectors: chains(4), next: "objects/c4" },
+      ),
+  });
+  const { user, page } = await enter("/audit");
+  await user.click(await page.findByRole("button", { name: "Verify" }));
+  const alert = await page.findByRole("alert");
+  for (const want of ["changed for one connector", "objects/c9, record 2: it was replaced", "first 6 records"]) expect(alert.textContent).toContain(want);
+  expect(calls.filter((c) => c.path.includes("/api/audit/verify")).at(-1)?.path).toContain(`after=${encodeURIComponent("objects/c4")}`);
+});
+
 test("states are compared value by value", () => {
   expect(sideBySide({ a: 1, b: { c: [1, 2] }, gone: true }, { a: 1, b: { c: [1] }, come: "x" })).toEqual([
     { path: "a", before: "1", after: "1", changed: false },

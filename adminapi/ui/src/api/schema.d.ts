@@ -87,7 +87,7 @@ export interface paths {
         };
         /**
          * Check that nobody changed the audit log
-         * @description Reads all of it, which takes its time.
+         * @description Reads all of it, which takes its time: first who changed what, then, connector by connector, what runs did to objects. When that takes long, the answer says where to go on.
          */
         get: operations["verify-audit"];
         put?: never;
@@ -1017,6 +1017,39 @@ export interface components {
             /** @description The most severe first. Empty: all is well. */
             items: components["schemas"]["Attention"][];
         };
+        AuditChain: {
+            /**
+             * Format: int64
+             * @description The first record that does not fit.
+             */
+            brokenAt?: number;
+            /**
+             * @description Which one: admin, or objects/ and the id of a connector.
+             * @example admin
+             */
+            chain?: string;
+            /** @description Of the last good record. Kept elsewhere, it shows later whether the newest records were removed. */
+            hash: string;
+            /**
+             * Format: int64
+             * @description Intents without an outcome: an action was interrupted, or is still under way.
+             */
+            open: number;
+            /**
+             * Format: int64
+             * @description How many records are good, from the first that is kept on.
+             */
+            records: number;
+            /**
+             * Format: int64
+             * @description How many records before the first were removed for their age.
+             */
+            removed?: number;
+            /** @description The public key by whose word they were. */
+            signer?: string;
+            /** @description What is wrong with it. */
+            why?: string;
+        };
         AuditPageBody: {
             items: components["schemas"]["AuditRecord"][];
             /** @description The cursor of the next page; absent on the last one. */
@@ -1067,10 +1100,19 @@ export interface components {
              * @description The first record that does not fit.
              */
             brokenAt?: number;
+            /**
+             * @description Which one: admin, or objects/ and the id of a connector.
+             * @example admin
+             */
+            chain?: string;
+            /** @description The chains of what runs did to objects; absent when only another one was asked for. */
+            connectors?: components["schemas"]["ConnectorChains"];
             /** @description Of the last good record. Kept elsewhere, it shows later whether the newest records were removed. */
             hash: string;
-            /** @description Nothing was changed, removed or added. */
+            /** @description Nothing that was checked was changed, removed or added. */
             intact: boolean;
+            /** @description Ask again with this as after to check further connectors' chains; absent when all were checked. */
+            next?: string;
             /**
              * Format: int64
              * @description Intents without an outcome: an action was interrupted, or is still under way.
@@ -1078,9 +1120,16 @@ export interface components {
             open: number;
             /**
              * Format: int64
-             * @description How many records are good, from the first on.
+             * @description How many records are good, from the first that is kept on.
              */
             records: number;
+            /**
+             * Format: int64
+             * @description How many records before the first were removed for their age.
+             */
+            removed?: number;
+            /** @description The public key by whose word they were. */
+            signer?: string;
             /** @description What is wrong with it. */
             why?: string;
         };
@@ -1122,6 +1171,32 @@ export interface components {
              * @description Counts changes; the ETag is made of it.
              */
             version: number;
+        };
+        ConnectorChains: {
+            /**
+             * Format: int64
+             * @description How many chains are not as they were written.
+             */
+            broken: number;
+            /**
+             * Format: int64
+             * @description How many were checked.
+             */
+            chains: number;
+            /** @description The first of these. */
+            first: components["schemas"]["AuditChain"][];
+            /**
+             * Format: int64
+             * @description How many records of them are good.
+             */
+            records: number;
+            /**
+             * Format: int64
+             * @description How many records of them were removed for their age.
+             */
+            removed: number;
+            /** @description The public keys by whose word. */
+            signers: string[];
         };
         ConnectorDetail: {
             /** @description Credentials are refs. */
@@ -2576,7 +2651,12 @@ export interface operations {
     };
     "verify-audit": {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only this one: admin, or objects/ and the id of a connector. All when left out. */
+                chain?: string;
+                /** @description The next of the answer before: only connectors' chains behind this one. */
+                after?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

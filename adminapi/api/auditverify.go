@@ -1,0 +1,141 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/identitymesh/identitymesh/adminapi/authz"
+	"github.com/identitymesh/identitymesh/adminapi/problem"
+	"github.com/identitymesh/identitymesh/engine/audit"
+)
+
+// AuditReport says whether the audit log is as it was written.
+type AuditReport struct {
+	Intact bool `json:"intact" doc:"Nothing that was checked was changed, removed or added."`
+	AuditChain
+	Connectors *ConnectorChains `json:"connectors,omitempty" doc:"The chains of what runs did to objects; absent when only another one was asked for."`
+	Next       string           `json:"next,omitempty" doc:"Ask again with this as after to check further connectors' chains; absent when all were checked."`
+}
+
+// AuditChain is one chain as it was found.
+type AuditChain struct {
+	Chain    string `json:"chain,omitempty" doc:"Which one: admin, or objects/ and the id of a connector." example:"admin"`
+	Records  int64  `json:"records" doc:"How many records are good, from the first that is kept on."`
+	Hash     string `json:"hash" doc:"Of the last good record. Kept elsewhere, it shows later whether the newest records were removed."`
+	Open     int    `json:"open" doc:"Intents without an outcome: an action was interrupted, or is still under way."`
+	Removed  int64  `json:"removed,omitempty" doc:"How many records before the first were removed for their age."`
+	Signer   string `json:"signer,omitempty" doc:"The public key by whose word they were."`
+	BrokenAt int64  `json:"brokenAt,omitempty" doc:"The first record that does not fit."`
+	Why      string `json:"why,omitempty" doc:"What is wrong with it."`
+}
+
+// ConnectorChains are the chains of connectors together.
+type ConnectorChains struct {
+	Chains  int          `json:"chains" doc:"How many were checked."`
+	Records int64        `json:"records" doc:"How many records of them are good."`
+	Removed int64        `json:"removed" doc:"How many records of them were removed for their age."`
+	Signers []string     `json:"signers" nullable:"false" doc:"The public keys by whose word."`
+	Broken  int          `json:"broken" doc:"How many chains are not as they were written."`
+	First   []AuditChain `json:"first" nullable:"false" doc:"The first of these."`
+}
+
+const (
+	// verifyLimit is how long connectors' chains are checked for one answer. It leaves
+	// enough of what the server has for it to check the chain that was begun.
+	verifyLimit = 20 * time.Second
+	// mostBroken chains are named.
+	mostBroken = 20
+)
+
+func (a *API) auditVerify() {
+	register(a, authz.AuditRead, huma.Operation{
+		OperationID: "verify-audit", Method: http.MethodGet, Path: "/api/audit/verify", Tags: []string{tagAudit},
+		Summary: "Check that nobody changed the audit log",
+		Description: "Reads all of it, which takes its time: first who changed what, then, connector by connector, what runs did to objects. " +
+			"When that takes long, the answer says where to go on.",
+	}, a.verifyAudit)
+}
+
+func (a *API) verifyAudit(ctx context.Context, in *struct {
+	Chain string `query:"chain" maxLength:"100" doc:"Only this one: admin, or objects/ and the id of a connector. All when left out."`
+	After string `query:"after" maxLength:"100" doc:"The next of the answer before: only connectors' chains behind this one."`
+}) (*struct{ Body AuditReport }, error) {
+	out := AuditReport{Intact: true}
+	if in.Chain != "" && in.After != "" {
+		return nil, problem.Invalid(problem.Item{Path: "query:after", Message: "it goes on with all chains, so it cannot be together with chain"})
+	}
+	ids, err := a.Audit.Connectors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if in.After == "" {
+		chain := in.Chain
+		if chain == "" {
+			chain = audit.AdminChain
+		}
+		if chain != audit.AdminChain && !slices.ContainsFunc(ids, func(id string) bool { return audit.ObjectChain(id) == chain }) {
+			return nil, problem.New(http.StatusNotFound, "audit-chain-not-found", "There is no audit chain of that name; admin is one, and objects/ with the id of each connector that has run.")
+		}
+		if out.AuditChain, err = a.verifyChain(ctx, chain); err != nil {
+			return nil, err
+		}
+		out.Intact = out.BrokenAt == 0
+	}
+	if in.Chain != "" {
+		return &struct{ Body AuditReport }{out}, nil
+	}
+	sum := &ConnectorChains{Signers: []string{}, First: []AuditChain{}}
+	out.Connectors = sum
+	begun := time.Now()
+	for n, id := range ids {
+		chain := audit.ObjectChain(id)
+		if chain <= in.After {
+			continue
+		}
+		one, err := a.verifyChain(ctx, chain)
+		if err != nil {
+			return nil, err
+		}
+		sum.add(one)
+		out.Intact = out.Intact && one.BrokenAt == 0
+		if time.Since(begun) > verifyLimit && n < len(ids)-1 {
+			out.Next = chain
+			break
+		}
+	}
+	return &struct{ Body AuditReport }{out}, nil
+}
+
+func (s *ConnectorChains) add(one AuditChain) {
+	s.Chains++
+	s.Records += one.Records
+	s.Removed += one.Removed
+	if one.Signer != "" && !slices.Contains(s.Signers, one.Signer) {
+		s.Signers = append(s.Signers, one.Signer)
+	}
+	if one.BrokenAt == 0 {
+		return
+	}
+	if s.Broken++; len(s.First) < mostBroken {
+		s.First = append(s.First, one)
+	}
+}
+
+// verifyChain returns also what is wrong with a chain; the error is that it could
+// not be read.
+func (a *API) verifyChain(ctx context.Context, chain string) (AuditChain, error) {
+	r, err := a.Audit.VerifyChain(ctx, chain, nil)
+	out := AuditChain{Chain: chain, Records: r.Records, Hash: r.Hash, Open: r.Open, Removed: r.Removed, Signer: r.Signer}
+	var broken *audit.BrokenError
+	if errors.As(err, &broken) {
+		a.Logger.ErrorContext(ctx, "the audit log was changed", "chain", chain, "record", broken.Seq, "why", broken.Why, "request_id", problem.RequestID(ctx))
+		out.BrokenAt, out.Why = broken.Seq, broken.Why
+		return out, nil
+	}
+	return out, err
+}
