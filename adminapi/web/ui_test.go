@@ -49,10 +49,47 @@ func TestTheFirstLoadOfTheUIIsSmallAndKeptForEver(t *testing.T) {
 			t.Errorf("%s has headers %v", m[1], h)
 		}
 	}
+	// The page at / is fetched by the first script, with all that it imports.
+	for name, body := range firstPage(t, ui) {
+		if !strings.Contains(page, name) {
+			total += body
+			files++
+		}
+	}
 	t.Logf("%d bytes", total)
 	if files < 2 || total > maxFirstLoad {
 		t.Errorf("the first load has %d files and %d bytes; at most %d are allowed", files, total, maxFirstLoad)
 	}
+}
+
+var imports = regexp.MustCompile(`(?:from|import)"\./([^"]+)"`)
+
+// firstPage returns the scripts of the page at / and what they import, with their
+// sizes as they travel.
+func firstPage(t *testing.T, ui fs.FS) map[string]int {
+	t.Helper()
+	found := map[string]int{}
+	next, err := fs.Glob(ui, "assets/OverviewPage-*.js.gz")
+	if err != nil || len(next) != 1 {
+		t.Fatalf("scripts of the first page: %v, %v", next, err)
+	}
+	for len(next) > 0 {
+		name := strings.TrimSuffix(strings.TrimPrefix(next[0], "assets/"), ".gz")
+		next = next[1:]
+		if _, known := found[name]; known {
+			continue
+		}
+		_, compressed := getFrom(t, ui, "/assets/"+name, "gzip")
+		found[name] = len(compressed)
+		_, plain := getFrom(t, ui, "/assets/"+name, "")
+		for _, m := range imports.FindAllStringSubmatch(plain, -1) {
+			next = append(next, m[1])
+		}
+	}
+	if len(found) < 3 {
+		t.Fatalf("the scripts of the first page import nothing: %v", found)
+	}
+	return found
 }
 
 func TestTheUIHasAStrictPolicyWithANonceForEachAnswer(t *testing.T) {
