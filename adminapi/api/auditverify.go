@@ -61,10 +61,12 @@ func (a *API) auditVerify() {
 	}, a.verifyAudit)
 }
 
-func (a *API) verifyAudit(ctx context.Context, in *struct {
+type verifyInput struct {
 	Chain string `query:"chain" maxLength:"100" doc:"Only this one: admin, or objects/ and the id of a connector. All when left out."`
 	After string `query:"after" maxLength:"100" doc:"The next of the answer before: only connectors' chains behind this one."`
-}) (*struct{ Body AuditReport }, error) {
+}
+
+func (a *API) verifyAudit(ctx context.Context, in *verifyInput) (*struct{ Body AuditReport }, error) {
 	out := AuditReport{Intact: true}
 	if in.Chain != "" && in.After != "" {
 		return nil, problem.Invalid(problem.Item{Path: "query:after", Message: "it goes on with all chains, so it cannot be together with chain"})
@@ -91,7 +93,7 @@ func (a *API) verifyAudit(ctx context.Context, in *struct {
 	}
 	sum := &ConnectorChains{Signers: []string{}, First: []AuditChain{}}
 	out.Connectors = sum
-	begun := time.Now()
+	begun := a.Now()
 	for n, id := range ids {
 		chain := audit.ObjectChain(id)
 		if chain <= in.After {
@@ -103,7 +105,7 @@ func (a *API) verifyAudit(ctx context.Context, in *struct {
 		}
 		sum.add(one)
 		out.Intact = out.Intact && one.BrokenAt == 0
-		if time.Since(begun) > verifyLimit && n < len(ids)-1 {
+		if a.Now().Sub(begun) > verifyLimit && n < len(ids)-1 {
 			out.Next = chain
 			break
 		}
