@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/identitymesh/identitymesh/build/command"
+	"github.com/identitymesh/identitymesh/build/npm"
 	"github.com/identitymesh/identitymesh/build/release"
 	"github.com/identitymesh/identitymesh/build/release/history"
 	"github.com/identitymesh/identitymesh/build/suite/buf"
@@ -100,7 +101,7 @@ func ifThere(err error) error {
 // ifNode makes a Node.js that cannot be installed a reason to skip, but not where
 // everything has to run.
 func ifNode(err error) error {
-	var missing *webui.MissingError
+	var missing *npm.MissingError
 	if errors.As(err, &missing) && os.Getenv("CI") != "true" {
 		return &SkipError{Reason: missing.Error()}
 	}

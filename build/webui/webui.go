@@ -16,21 +16,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/identitymesh/identitymesh/build/command"
-	"github.com/identitymesh/identitymesh/build/suite/debian"
+	"github.com/identitymesh/identitymesh/build/npm"
 )
-
-// MissingError says why the UI cannot be built here, and what mends that.
-type MissingError struct{ Reason string }
-
-func (e *MissingError) Error() string {
-	return "the Admin UI needs Node.js 20.19 or newer with npm: " + e.Reason + "; on Debian as root: apt-get install nodejs npm"
-}
 
 // limit bounds all that npm and the tools of the UI do in one call.
 const limit = 15 * time.Minute
@@ -58,7 +48,7 @@ func (c Config) built() string  { return filepath.Join(c.Root, "adminapi", "web"
 // that is an error.
 func Ensure(ctx context.Context, c Config) error {
 	err := Build(ctx, c)
-	var missing *MissingError
+	var missing *npm.MissingError
 	if errors.As(err, &missing) && os.Getenv("CI") != "true" {
 		fmt.Fprintln(c.Out, "WARNING: built without the Admin UI:", missing)
 		return nil
@@ -67,7 +57,7 @@ func Ensure(ctx context.Context, c Config) error {
 }
 
 // Build makes the UI, unless what is there was made from the same source. Without
-// Node.js it installs that where it can; the error is [*MissingError] where it
+// Node.js it installs that where it can; the error is [*npm.MissingError] where it
 // cannot.
 func Build(ctx context.Context, c Config) error {
 	sum, err := hash(c.source())
@@ -133,51 +123,11 @@ func Generate(ctx context.Context, c Config) error {
 }
 
 func (c Config) npm(ctx context.Context, args ...string) (string, error) {
-	return command.Run(ctx, command.Spec{Dir: c.source(), Env: []string{"NO_COLOR=1", "npm_config_update_notifier=false"}, Args: append([]string{"npm"}, args...)})
+	return npm.Run(ctx, c.source(), args...)
 }
 
 // prepare sees to it that Node.js is there, and what the lock file lists.
-func (c Config) prepare(ctx context.Context) error {
-	if runtime.GOOS == "linux" {
-		needs := slices.DeleteFunc(debian.Needs(), func(n debian.Need) bool { return n.Package != "nodejs" && n.Package != "npm" })
-		debian.Ensure(ctx, needs, c.Out)
-	}
-	version, err := command.Run(ctx, command.Spec{Args: []string{"node", "--version"}})
-	if err != nil {
-		return &MissingError{Reason: "node does not run: " + err.Error()}
-	}
-	if _, err := command.Run(ctx, command.Spec{Args: []string{"npm", "--version"}}); err != nil {
-		return &MissingError{Reason: "npm does not run: " + err.Error()}
-	}
-	if !enough(version) {
-		return &MissingError{Reason: "this is " + strings.TrimSpace(version)}
-	}
-	lock, err := os.ReadFile(filepath.Join(c.source(), "package-lock.json"))
-	if err != nil {
-		return err
-	}
-	sum := sha256.Sum256(lock)
-	want := hex.EncodeToString(sum[:])
-	done := filepath.Join(c.source(), "node_modules", ".lock.sha256")
-	if had, err := os.ReadFile(done); err == nil && string(had) == want {
-		return nil
-	}
-	fmt.Fprintln(c.Out, "fetching what the Admin UI is built with")
-	// No package may run a script of its own.
-	if _, err := c.npm(ctx, "ci", "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
-		return fmt.Errorf("fetch what the Admin UI is built with: %w", err)
-	}
-	return os.WriteFile(done, []byte(want), 0o644)
-}
-
-// enough reports whether version, as node says it, is 20.19 or newer.
-func enough(version string) bool {
-	var major, minor int
-	if _, err := fmt.Sscanf(version, "v%d.%d.", &major, &minor); err != nil {
-		return false
-	}
-	return major > 20 || major == 20 && minor >= 19
-}
+func (c Config) prepare(ctx context.Context) error { return npm.Prepare(ctx, c.source(), c.Out) }
 
 // hash returns the hash of all files of the source that the result is made of.
 func hash(folder string) (string, error) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/identitymesh/identitymesh/build/npm"
 	"github.com/identitymesh/identitymesh/build/webui"
 )
 
@@ -104,7 +105,7 @@ func TestAnOldNodeIsToldWithWhatToDo(t *testing.T) {
 	for _, version := range []string{"v18.20.4", "v20.18.9", "nonsense"} {
 		c, calls := repository(t, version)
 		err := webui.Build(t.Context(), c)
-		var missing *webui.MissingError
+		var missing *npm.MissingError
 		if !errors.As(err, &missing) || !strings.Contains(err.Error(), version) || !strings.Contains(err.Error(), "apt-get install nodejs npm") {
 			t.Errorf("%s: %v", version, err)
 		}

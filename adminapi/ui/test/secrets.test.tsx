@@ -150,7 +150,7 @@ test("the reason why a secret could not be read explains itself", async () => {
       json({ items: [{ ...secret, lastUsed: "2026-01-01T00:00:00Z", lastOutcome: { outcome: "ACCESS_DENIED", connectorId: "c1", connectorName: "Directory", runId: "r1" } }], complete: true }),
   });
   const { user, page } = await enter("/secrets");
-  await user.click(await page.findByRole("button", { name: "What does ACCESS_DENIED mean?" }));
+  await user.click(await page.findByRole("button", { name: "ACCESS_DENIED: what does it mean?" }));
   const words = await page.findByRole("dialog");
   for (const want of ["What happened:", "Why:", "What to do:", "Give the identity"]) expect(words.textContent).toContain(want);
 });

@@ -62,6 +62,8 @@ func Needs() []Need {
 		{Package: "python3-venv", Any: []string{"/usr/lib/python3.*/ensurepip"}, For: "the parser of T-SQL"},
 		{Package: "nodejs", Any: []string{"node"}, For: "the Admin UI and the second client of the fake vault"},
 		{Package: "npm", Any: []string{"npm"}, For: "the Admin UI and the second client of the fake vault"},
+		{Package: "chromium", Any: []string{"chromium"}, For: "the tests of the Admin UI in a browser"},
+		{Package: "fonts-dejavu-core", Any: []string{"/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"}, For: "the tests of the Admin UI in a browser"},
 		{Package: "systemd", Any: []string{"systemd-analyze"}, For: "the tests of the units"},
 		{Package: "wine64", Any: []string{"wine64", "/usr/lib/wine/wine64"}, For: "the tests of the Windows build"},
 		{Package: "gcc-mingw-w64-x86-64", Any: []string{"x86_64-w64-mingw32-gcc"}, For: "the tests of the Windows build"},

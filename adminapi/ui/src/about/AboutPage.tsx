@@ -63,7 +63,7 @@ export function AboutPage() {
               IdentityMesh is under the Apache License 2.0.{" "}
               {a.licenses && (
                 <>
-                  What this page is made of has <Anchor href={a.licenses} target="_blank" rel="noopener" inherit underline="always">licences of its own</Anchor>.
+                  What this page is made of has <Anchor href={a.licenses} target="_blank" rel="noopener" inherit>licences of its own</Anchor>.
                 </>
               )}
             </Text>

@@ -9,7 +9,15 @@ export function Explain({ reason, words }: { reason: string | undefined; words?:
   return (
     <Popover width="min(22rem, calc(100vw - 32px))" withArrow trapFocus returnFocus withinPortal zIndex={400}>
       <Popover.Target>
-        <Anchor component="button" type="button" size="sm" ta="left" aria-label={`What does ${reason} mean?`}>
+        {/* In an alert, whose colour the usual one of links cannot be told from. */}
+        <Anchor
+          component="button"
+          type="button"
+          size="sm"
+          ta="left"
+          {...(words && { c: "inherit", underline: "always" })}
+          aria-label={words ? `${words} ${reason}` : `${reason}: what does it mean?`}
+        >
           {words ?? reason}
         </Anchor>
       </Popover.Target>

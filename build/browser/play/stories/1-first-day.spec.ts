@@ -1,0 +1,79 @@
+import { administrator, names, stage } from "../stage";
+import { accessible, expect, go, nowhere, signIn, test } from "../watched";
+
+// From the first start to the first run that succeeds, as the pages lead there.
+test("a new administrator connects a directory and imports it", async ({ page, watched }) => {
+  await page.goto("/");
+  await expect(page.getByRole("heading", { name: "IdentityMesh" })).toBeVisible();
+  await accessible(page);
+  await page.getByLabel("Token").fill("imat_nobody");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText("The token was not accepted")).toBeVisible();
+  await signIn(page, administrator());
+  await nowhere(page, watched, administrator());
+
+  await expect(page.getByText("Nothing is connected yet")).toBeVisible();
+  await accessible(page);
+  await page.getByRole("link", { name: "Create a connector" }).click();
+  await page.getByRole("combobox", { name: "Type", exact: true }).selectOption("ldap");
+  await page.getByRole("textbox", { name: "Name", exact: true }).fill(names.connector);
+
+  // Nothing else is filled in: everything that is missing is said at once.
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await expect(page.getByLabel(/^host/i)).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByLabel(/^baseDn/i)).toHaveAttribute("aria-invalid", "true");
+  await accessible(page);
+
+  const d = stage.directory;
+  await page.getByLabel(/^host/i).fill(d.host);
+  await page.getByLabel(/^bindDn/i).fill(d.account);
+  await page.getByLabel(/^baseDn/i).fill(d.base);
+  const more = page.getByRole("button", { name: /more settings/i });
+  if (await more.isVisible()) await more.click();
+  await page.getByLabel(/^port/i).fill(String(d.port));
+  await page.getByRole("combobox", { name: "security", exact: true }).selectOption("none");
+
+  await page.getByRole("button", { name: /Set a new secret for/ }).first().click();
+  const dialog = page.getByRole("dialog", { name: "Set a secret" });
+  await dialog.getByLabel("Ref").fill(names.ref);
+  await dialog.getByLabel("Value", { exact: true }).fill(d.password);
+  await dialog.getByLabel("Value again").fill(`${d.password}x`);
+  await dialog.getByRole("button", { name: "Set", exact: true }).click();
+  await expect(dialog.getByText("The two are not the same")).toBeVisible();
+  await dialog.getByLabel("Value again").fill(d.password);
+  await accessible(page);
+  await dialog.getByRole("button", { name: "Set", exact: true }).click();
+  await expect(dialog).toBeHidden();
+  await nowhere(page, watched, d.password);
+
+  await page.getByRole("button", { name: "Create", exact: true }).click();
+  await expect(page.getByRole("heading", { name: names.connector, level: 1 })).toBeVisible();
+  await page.getByRole("button", { name: "Test", exact: true }).click();
+  const tested = page.getByRole("dialog", { name: `Test of ${names.connector}` });
+  await expect(tested.getByText("Succeeded").first()).toBeVisible({ timeout: 40_000 });
+  await accessible(page);
+  await tested.getByRole("button", { name: "Close" }).last().click();
+
+  await page.getByRole("button", { name: "Run full" }).click();
+  await expect(page.getByText(`A full run of ${names.connector} is queued.`)).toBeVisible();
+  const newest = page.getByRole("table", { name: "Newest runs" }).getByRole("row").nth(1);
+  await expect(newest.getByText("Succeeded")).toBeVisible({ timeout: 40_000 });
+  await newest.getByRole("link").first().click();
+  await expect(page).toHaveURL(/\/runs\//);
+  await expect(page.getByText(d.people.toLocaleString("en-GB")).first()).toBeVisible();
+  await accessible(page);
+});
+
+test("what was imported is found, with how it came", async ({ page }) => {
+  await signIn(page, administrator());
+  await go(page, "Objects");
+  await expect(page.getByRole("heading", { name: "Objects", level: 1 })).toBeVisible();
+  const first = page.getByRole("table").getByRole("row").nth(1);
+  await expect(first).toBeVisible();
+  const rows = await page.getByRole("table").getByRole("row").count();
+  expect(rows).toBeLessThan(150);
+  await first.getByRole("link").first().click();
+  await expect(page).toHaveURL(/\/objects\//);
+  await expect(page.getByText(/added/i).first()).toBeVisible();
+  await accessible(page);
+});
