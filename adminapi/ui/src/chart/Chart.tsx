@@ -59,7 +59,8 @@ export function Chart({ title, of, series, points, say = (n) => n.toLocaleString
           />
         </div>
       ) : (
-        <>
+        // Few points would be broad blocks.
+        <div style={{ maxWidth: `${Math.max(24, points.length * 3)}rem` }}>
           <svg className={classes.bars} viewBox={`0 0 ${Math.max(points.length, 1)} ${height}`} preserveAspectRatio="none" role="img" aria-label={spoken(title, series, points, say)}>
             {points.map((p, x) => (
               <Bar key={p.label} point={p} x={x} top={top} series={series} say={say} />
@@ -79,7 +80,7 @@ export function Chart({ title, of, series, points, say = (n) => n.toLocaleString
               ))}
             </Group>
           )}
-        </>
+        </div>
       )}
     </figure>
   );

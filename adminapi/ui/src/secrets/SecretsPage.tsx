@@ -77,7 +77,7 @@ export function SecretsPage() {
               label="State"
               value={view.filters.missing}
               onChange={(missing) => view.change({ filters: { missing } })}
-              choices={[{ value: "true", label: "Missing" }, { value: "false", label: "In the store" }]}
+              choices={[{ value: "true", label: "Missing" }, { value: "false", label: "Stored" }]}
             />
             <TimeFilter label="Expires before" value={view.filters.expiresBefore} onChange={(expiresBefore) => view.change({ filters: { expiresBefore } })} />
           </>

@@ -11,7 +11,7 @@ export function SecretState({ secret: s }: { secret: Pick<ListedSecret, "missing
   if (s.missing) return <State color="red" text="Missing" />;
   if (s.disabled) return <State color="red" text="Disabled" />;
   if (s.expires && Date.parse(s.expires) < Date.now()) return <State color="red" text="Expired" />;
-  return <State color="green" text="In the store" />;
+  return <State color="green" text="Stored" />;
 }
 
 const most = 3;

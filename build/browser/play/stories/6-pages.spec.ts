@@ -14,9 +14,9 @@ for (const scheme of ["light", "dark"] as const) {
       await page.waitForLoadState("networkidle").catch(() => {}); // a page that follows something never rests
       for (const width of [1280, 360, 1920]) {
         await page.setViewportSize({ width, height: 900 });
-        await page.screenshot({ path: `${stage.screenshots}/${place.name}-${scheme}-${width}.png`, fullPage: true });
         const over = () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         await expect.poll(over, `${place.path} is wider than a screen of ${width}`).toBeLessThanOrEqual(0);
+        await page.screenshot({ path: `${stage.screenshots}/${place.name}-${scheme}-${width}.png`, fullPage: true });
         if (width !== 1920) await accessible(page);
       }
     }
