@@ -51,7 +51,7 @@ const (
 func (a *API) audit() {
 	register(a, authz.AuditRead, huma.Operation{
 		OperationID: "list-audit", Method: http.MethodGet, Path: "/api/audit", Tags: []string{tagAudit},
-		Summary: "List who changed what, the newest first",
+		Summary: "List who changed what",
 	}, a.listAudit)
 	a.auditVerify()
 	register(a, authz.AuditRead, huma.Operation{
@@ -73,15 +73,16 @@ func (a *API) listAudit(ctx context.Context, in *struct {
 	Outcome string    `query:"outcome" maxLength:"100" doc:"Only outcomes of this kind." example:"ACCESS_DENIED"`
 	From    time.Time `query:"from" doc:"Only what was recorded then or later."`
 	To      time.Time `query:"to" doc:"Only what was recorded before."`
+	Sort    string    `query:"sort" enum:"time,-time" default:"-time" doc:"The oldest or the newest first."`
 }) (*auditPage, error) {
-	filter := audit.Filter{Actor: in.Actor, Action: in.Action, TargetPrefix: in.Target, Outcome: in.Outcome, From: in.From, To: in.To}
-	q := query{"audit", "", filter}
+	filter := audit.Filter{Actor: in.Actor, Action: in.Action, TargetPrefix: in.Target, Outcome: in.Outcome, From: in.From, To: in.To, OldestFirst: in.Sort == "time"}
+	q := query{"audit", in.Sort, filter}
 	page, err := in.page(q)
 	if err != nil {
 		return nil, err
 	}
 	if page.After != nil {
-		if filter.Before, err = strconv.ParseInt(page.After.ID, 10, 64); err != nil {
+		if filter.After, err = strconv.ParseInt(page.After.ID, 10, 64); err != nil {
 			return nil, listProblem(store.ErrMark)
 		}
 	}

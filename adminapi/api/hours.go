@@ -15,6 +15,9 @@ const (
 	settled = 30 * time.Minute
 	// mostDurations are remembered, four bytes each. What is more is read each time.
 	mostDurations = 4_000_000
+	// mostHours are remembered, which is more than twenty years; whoever may look at
+	// statistics may ask for any.
+	mostHours = 200_000
 )
 
 // hour are the imports that ended in one.

@@ -72,3 +72,19 @@ func TestWhoWaitsForStatisticsCanLeave(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestHoursThatAreRememberedAreBounded(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	h := newHours(func(context.Context, time.Time, time.Time, func(store.FinishedRun)) error { return nil })
+	to := now
+	for range 2*mostHours/(mostBuckets*24) + 1 {
+		from := to.Add(-mostBuckets * 24 * time.Hour)
+		if list, err := h.between(t.Context(), from, to, now); err != nil || len(list) != mostBuckets*24 || list[0] == nil {
+			t.Fatalf("%d hours, %v", len(list), err)
+		}
+		to = from
+	}
+	if len(h.known) == 0 || len(h.known) > mostHours {
+		t.Errorf("%d hours are remembered", len(h.known))
+	}
+}

@@ -1,12 +1,10 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +34,8 @@ func (p InstancePath) target() string { return "instances/" + p.Role + "/" + p.N
 type instanceList struct {
 	Body struct {
 		Items []InstanceDetail `json:"items" nullable:"false"`
-		Total int              `json:"total"`
+		Next  string           `json:"next,omitempty" doc:"The cursor of the next page; absent on the last one."`
+		Total int              `json:"total" doc:"On all pages."`
 	}
 }
 
@@ -45,7 +44,7 @@ func (a *API) instances() {
 	register(a, authz.StatusRead, huma.Operation{
 		OperationID: "list-instances", Method: http.MethodGet, Path: all, Tags: []string{tagStatus},
 		Summary:     "List the processes of the product",
-		Description: "Also those that ended without saying so, until they are forgotten. There are few, so all are in one answer.",
+		Description: "Also those that ended without saying so, until they are forgotten.",
 	}, a.listInstances)
 	registerChange(a, authz.SettingsWrite, "instances.forget", huma.Operation{
 		OperationID: "forget-instance", Method: http.MethodDelete, Path: one, Tags: []string{tagStatus}, DefaultStatus: http.StatusNoContent,
@@ -60,10 +59,17 @@ func (a *API) instances() {
 }
 
 func (a *API) listInstances(ctx context.Context, in *struct {
+	Paging
 	Role  string `query:"role" enum:"engine,adminapi" doc:"Only instances of this kind."`
 	Alive string `query:"alive" enum:"true,false" doc:"Only those that live, or only those that do not."`
+	Q     string `query:"q" maxLength:"400" doc:"Only those whose name or machine has this, in whatever case."`
 	Sort  string `query:"sort" enum:"name,-name,role,-role,lastHeartbeat,-lastHeartbeat,version,-version,machine,-machine" default:"role" doc:"What to sort by, with - for the other way round; then by role and name."`
 }) (*instanceList, error) {
+	q := query{"instances", in.Sort, []string{in.Role, in.Alive, in.Q}}
+	page, err := in.page(q)
+	if err != nil {
+		return nil, err
+	}
 	list, err := a.Store.ListInstances(ctx)
 	if err != nil {
 		return nil, err
@@ -81,7 +87,8 @@ func (a *API) listInstances(ctx context.Context, in *struct {
 	out.Body.Items = []InstanceDetail{}
 	for _, i := range list {
 		x := InstanceDetail{Instance: instance(i, now), Runs: []Run{}}
-		if in.Role != "" && in.Role != x.Role || in.Alive != "" && (in.Alive == "true") != x.Alive {
+		if in.Role != "" && in.Role != x.Role || in.Alive != "" && (in.Alive == "true") != x.Alive ||
+			!strings.Contains(strings.ToLower(i.Name+"\n"+i.Machine), strings.ToLower(in.Q)) {
 			continue
 		}
 		for _, p := range plugins {
@@ -98,35 +105,32 @@ func (a *API) listInstances(ctx context.Context, in *struct {
 		}
 		out.Body.Items = append(out.Body.Items, x)
 	}
-	sortInstances(out.Body.Items, in.Sort)
 	out.Body.Total = len(out.Body.Items)
+	rows, end := sliced(out.Body.Items, page, instanceKey(in.Sort))
+	out.Body.Items, out.Body.Next = rows, q.next(end)
 	return out, nil
 }
 
 // mostRunning runs are looked at to say what runs where.
 const mostRunning = 1000
 
-func sortInstances(list []InstanceDetail, by string) {
-	key, down := strings.CutPrefix(by, "-")
-	slices.SortStableFunc(list, func(a, b InstanceDetail) int {
-		order := 0
-		switch key {
-		case "role":
-			order = cmp.Compare(a.Role, b.Role)
+// instanceKey returns what instances are sorted by: something of theirs, then role
+// and name, which tell them apart.
+func instanceKey(sort string) func(InstanceDetail) string {
+	return func(i InstanceDetail) string {
+		first := ""
+		switch strings.TrimPrefix(sort, "-") {
 		case "lastHeartbeat":
-			order = a.LastHeartbeat.Compare(b.LastHeartbeat)
+			first = i.LastHeartbeat.UTC().Format("2006-01-02T15:04:05.000000000")
 		case "version":
-			order = cmp.Compare(a.Version, b.Version)
+			first = i.Version
 		case "machine":
-			order = cmp.Compare(strings.ToLower(a.Machine), strings.ToLower(b.Machine))
+			first = strings.ToLower(i.Machine)
 		case "name":
-			order = cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+			first = strings.ToLower(i.Name)
 		}
-		if down {
-			order = -order
-		}
-		return cmp.Or(order, cmp.Compare(a.Role, b.Role), cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)))
-	})
+		return first + "\x00" + i.Role + "\x00" + strings.ToLower(i.Name)
+	}
 }
 
 func (a *API) forgetInstance(_ context.Context, in *InstancePath) (change[struct{}], error) {

@@ -198,12 +198,25 @@ func TestTheProcessesAreListedForgottenAndReloaded(t *testing.T) {
 	}
 	for query, want := range map[string]string{
 		"": "Admin Gone One ", "role=engine": "Gone One ", "alive=true&sort=-name": "One Admin ", "alive=false": "Gone ", "sort=machine": "Admin Gone One ",
-		"sort=lastHeartbeat": "Gone Admin One ", "sort=-version": "Admin Gone One ",
+		"sort=lastHeartbeat": "Gone Admin One ", "sort=-version": "Admin One Gone ", "q=ON": "Gone One ",
 	} {
 		if got, _ := names(query); got != want {
 			t.Errorf("%s: %s instead of %s", query, got, want)
 		}
 	}
+	var page struct {
+		Items []api.InstanceDetail
+		Next  string
+		Total int
+	}
+	w.send("GET", "/api/instances?limit=2", "").is(t, http.StatusOK, &page)
+	if page.Total != 3 || len(page.Items) != 2 || page.Next == "" {
+		t.Errorf("the first page is %+v", page)
+	}
+	if got, _ := names("limit=2&cursor=" + page.Next); got != "One " {
+		t.Errorf("the second page is %s", got)
+	}
+	w.send("GET", "/api/instances?sort=name&cursor="+page.Next, "").problem(t, http.StatusUnprocessableEntity, "invalid-input")
 	_, all := names("role=engine&alive=true")
 	if i := all[0]; i.Commit != "ffff" || i.Platform != "windows/amd64" || i.Plugin == nil || i.Plugin.State != "Ready" || i.Plugin.Lines != nil ||
 		len(i.Runs) != 1 || i.Runs[0].ConnectorID != c.ID {

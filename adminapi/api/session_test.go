@@ -137,6 +137,14 @@ func TestSignInsThatFailHaveToWait(t *testing.T) {
 	}
 }
 
+func TestStrangersCannotSendMuch(t *testing.T) {
+	w := newWorld(t)
+	long := `{"token":"` + strings.Repeat("x", 20<<10) + `"}`
+	w.send("POST", "/api/session", long, "Authorization", "").problem(t, http.StatusRequestEntityTooLarge, "body-too-large")
+	// Who is signed in may: a value can be as long.
+	w.send("PUT", "/api/secrets", `{"ref":"secret://a/b","value":"`+strings.Repeat("x", 20<<10)+`"}`).is(t, http.StatusOK, nil)
+}
+
 func TestTokensAreMadeAndDeletedAndNeverSeenAgain(t *testing.T) {
 	w := newWorld(t)
 	var made api.CreatedToken

@@ -37,7 +37,7 @@ func UnderWine(w workspace.Workspace) []wine.Run {
 		{"plugins/dpapi", []string{"./..."}, nil},
 		// The rest speaks HTTP with a vault, as on every system.
 		{"plugins/keyvault", []string{"./credential", "./settings", "./vault"}, nil},
-		{"adminapi", []string{"./authn", "./cmd/...", "./front", "./presence", "./web"}, nil}, // both programs, with the real plugin
+		{"adminapi", []string{"./authn", "./cmd/...", "./front", "./presence", "./web"}, nil},                                // both programs, with the real plugin
 		{"tools/migrate", []string{"./command", "./ledger", "./outcome", "./pace", "./plan", "./stores", "./transfer"}, nil}, // the first with the real plugin
 		{"tools/secretscli", []string{"./..."}, []string{
 			"^TestPluginIsCheckedAgainstTheSpecification$", "^TestListTakesMoreThanOnePage$", "^TestAChangeThatTookTooLongIsCalledUncertain$",

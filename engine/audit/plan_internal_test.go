@@ -36,15 +36,16 @@ func TestSearchesReadThroughAnIndexInItsOrder(t *testing.T) {
 		"SEARCH IM_AdminAudit USING INDEX IX_IM_AdminAudit_Actor (actor=? AND at>? AND at<?)":       {Actor: "a", From: at, To: at},
 		"SEARCH IM_AdminAudit USING INDEX IX_IM_AdminAudit_Action (action=? AND at<?)":              {Action: "a", To: at},
 		"SEARCH IM_AdminAudit USING INDEX IX_IM_AdminAudit_Outcome (outcome=?)":                     {Outcome: "OK"},
+		"SEARCH IM_AdminAudit USING INDEX IX_IM_AdminAudit_Action (action=?)":                       {Action: "a", OldestFirst: true},
 		"SEARCH IM_AdminAudit USING COVERING INDEX IX_IM_AdminAudit_Target (target>? AND target<?)": {TargetPrefix: "secret://"},
 	} {
 		q, err := log.conditions(t.Context(), f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := "SELECT " + columns + " FROM IM_AdminAudit" + q.where() + newestFirst
+		text := "SELECT " + columns + " FROM IM_AdminAudit" + q.where() + f.order()
 		if f.TargetPrefix != "" {
-			text = log.byTarget(&q, f.TargetPrefix, 5)
+			text = log.byTarget(&q, f, 5)
 		}
 		plan := explain(t, log, text, q.args)
 		if !strings.Contains(plan, want) || f.TargetPrefix == "" && strings.Contains(plan, "TEMP B-TREE") {
@@ -89,7 +90,7 @@ func BenchmarkSearch(b *testing.B) {
 		name string
 		f    Filter
 	}{
-		{"everything", Filter{}}, {"deep", Filter{Before: 400_000}}, {"actor", Filter{Actor: "token 3"}}, {"outcome", Filter{Outcome: "TIMEOUT"}},
+		{"everything", Filter{}}, {"deep", Filter{After: 400_000}}, {"actor", Filter{Actor: "token 3"}}, {"outcome", Filter{Outcome: "TIMEOUT"}},
 		{"time", Filter{From: old, To: old.Add(30 * 24 * time.Hour)}}, {"actor and time", Filter{Actor: "token 3", To: old}},
 		{"common target", Filter{TargetPrefix: "secret://"}}, {"one target", Filter{TargetPrefix: "connectors/4711"}},
 		{"no target", Filter{TargetPrefix: "nothing"}}, {"target and action", Filter{TargetPrefix: "secret://ad/7", Action: "secrets.set", To: old}},

@@ -19,19 +19,27 @@ type Filter struct {
 	TargetPrefix string
 	// From is the earliest time, To the first that is too late.
 	From, To time.Time
-	// Before leaves out the record of that number and those after it.
-	Before int64
+	// OldestFirst turns the order round, which is else the newest first.
+	OldestFirst bool
+	// After leaves out the record of that number and those that come before it in the
+	// order of the search.
+	After int64
 }
 
-// likely is how many of the newest records a search for targets looks at before it
+// likely is how many of the first records a search for targets looks at before it
 // takes the index of targets, whose order is not that of time.
 const likely = 5000
 
-// newestFirst is the order of searches, and of their indexes.
-const newestFirst = " ORDER BY at DESC, seq DESC"
+// order is that of searches, and of their indexes.
+func (f Filter) order() string {
+	if f.OldestFirst {
+		return " ORDER BY at, seq"
+	}
+	return " ORDER BY at DESC, seq DESC"
+}
 
-// Search returns the records that f chooses, the newest first, at most limit of
-// them.
+// Search returns the records that f chooses, the newest first unless f says
+// otherwise, at most limit of them.
 func (l *Log) Search(ctx context.Context, f Filter, limit int) ([]Record, error) {
 	list, err := l.search(ctx, f, limit)
 	if err != nil {
@@ -47,23 +55,24 @@ func (l *Log) search(ctx context.Context, f Filter, limit int) ([]Record, error)
 	}
 	if f.TargetPrefix == "" {
 		query := "SELECT " + columns + " FROM IM_AdminAudit" + q.where()
-		return l.read(ctx, query+newestFirst+l.db.Dialect.Limit(q.parameter(limit)), q.args...)
+		return l.read(ctx, query+f.order()+l.db.Dialect.Limit(q.parameter(limit)), q.args...)
 	}
-	// A beginning that many targets have is soon found among the newest; to sort all
-	// of them by time would take long.
+	// A beginning that many targets have is soon found among the first in the order of
+	// time; to sort all of them by time would take long.
 	near := q.clone()
-	newest := "SELECT " + columns + " FROM IM_AdminAudit" + near.where() + newestFirst + l.db.Dialect.Limit(near.parameter(likely))
+	first := "SELECT " + columns + " FROM IM_AdminAudit" + near.where() + f.order() + l.db.Dialect.Limit(near.parameter(likely))
 	near.conditions = nil
 	l.addPrefix(&near, f.TargetPrefix)
-	list, err := l.read(ctx, "SELECT "+columns+" FROM ("+newest+") AS newest"+near.where()+newestFirst+l.db.Dialect.Limit(near.parameter(limit)), near.args...)
+	list, err := l.read(ctx, "SELECT "+columns+" FROM ("+first+") AS first_records"+near.where()+f.order()+l.db.Dialect.Limit(near.parameter(limit)), near.args...)
 	if err != nil || len(list) == limit {
 		return list, err
 	}
-	return l.read(ctx, l.byTarget(&q, f.TargetPrefix, limit), q.args...)
+	return l.read(ctx, l.byTarget(&q, f, limit), q.args...)
 }
 
 // byTarget returns the statement that finds through the index of targets.
-func (l *Log) byTarget(q *query, prefix string, limit int) string {
+func (l *Log) byTarget(q *query, f Filter, limit int) string {
+	prefix := f.TargetPrefix
 	l.addPrefix(q, prefix)
 	q.add(l.key("target")+" >= ?", clipKey(prefix))
 	q.add(l.key("target")+" <= ?", clipKey(prefix)+l.beyond())
@@ -74,8 +83,8 @@ func (l *Log) byTarget(q *query, prefix string, limit int) string {
 		by = " INDEXED BY IX_IM_AdminAudit_Target"
 	}
 	// First the numbers alone: the index has what is sorted by.
-	found := "SELECT seq FROM IM_AdminAudit" + by + q.where() + newestFirst + l.db.Dialect.Limit(q.parameter(limit))
-	return "SELECT " + columns + " FROM IM_AdminAudit WHERE seq IN (" + found + ")" + newestFirst
+	found := "SELECT seq FROM IM_AdminAudit" + by + q.where() + f.order() + l.db.Dialect.Limit(q.parameter(limit))
+	return "SELECT " + columns + " FROM IM_AdminAudit WHERE seq IN (" + found + ")" + f.order()
 }
 
 // conditions makes those of all of f but the target.
@@ -95,17 +104,21 @@ func (l *Log) conditions(ctx context.Context, f Filter) (q query, err error) {
 	if !f.To.IsZero() {
 		q.add("at < ?", l.db.Dialect.Time(f.To))
 	}
-	if f.Before <= 0 {
+	if f.After <= 0 {
 		return q, nil
 	}
+	beyond := "<"
+	if f.OldestFirst {
+		beyond = ">"
+	}
 	// Where the page before ended in time, because that is the order.
-	last, err := l.read(ctx, "SELECT "+columns+" FROM IM_AdminAudit WHERE seq = @p1", f.Before)
+	last, err := l.read(ctx, "SELECT "+columns+" FROM IM_AdminAudit WHERE seq = @p1", f.After)
 	if err == nil && len(last) > 0 {
 		at := l.db.Dialect.Time(last[0].Time)
-		q.add("at <= ?", at)
-		q.add("(at < ? OR seq < ?)", at, f.Before)
+		q.add("at "+beyond+"= ?", at)
+		q.add("(at "+beyond+" ? OR seq "+beyond+" ?)", at, f.After)
 	} else {
-		q.add("seq < ?", f.Before)
+		q.add("seq "+beyond+" ?", f.After)
 	}
 	return q, err
 }

@@ -37,7 +37,11 @@ func TestRecordsAreFound(t *testing.T) {
 	}{
 		"all, the newest first":              {audit.Filter{}, 100, "[6 5 4 3 2 1]"},
 		"no more than asked for":             {audit.Filter{}, 2, "[6 5]"},
-		"the page behind":                    {audit.Filter{Before: 5}, 2, "[4 3]"},
+		"the page behind":                    {audit.Filter{After: 5}, 2, "[4 3]"},
+		"all, the oldest first":              {audit.Filter{OldestFirst: true}, 3, "[1 2 3]"},
+		"the page behind, turned round":      {audit.Filter{OldestFirst: true, After: 3}, 2, "[4 5]"},
+		"by target, turned round":            {audit.Filter{OldestFirst: true, TargetPrefix: "secret://", After: 1}, 2, "[2 3]"},
+		"by outcome, turned round":           {audit.Filter{OldestFirst: true, Outcome: "OK"}, 100, "[2 6]"},
 		"by actor":                           {audit.Filter{Actor: "token bob"}, 100, "[4 3]"},
 		"by action":                          {audit.Filter{Action: "runs.start"}, 100, "[6 5]"},
 		"by outcome":                         {audit.Filter{Outcome: "TIMEOUT"}, 100, "[4]"},
@@ -49,7 +53,7 @@ func TestRecordsAreFound(t *testing.T) {
 		"from a time on":                     {audit.Filter{From: at(5)}, 100, "[6 5]"},
 		"before a time":                      {audit.Filter{To: at(2)}, 100, "[1]"},
 		"between two":                        {audit.Filter{From: at(2).In(time.FixedZone("", 7200)), To: at(4)}, 100, "[3 2]"},
-		"all at once":                        {audit.Filter{Actor: "token ann", Action: "secrets.set", Outcome: "OK", TargetPrefix: "secret://ad/a%", From: at(1), To: at(9), Before: 9}, 100, "[2]"},
+		"all at once":                        {audit.Filter{Actor: "token ann", Action: "secrets.set", Outcome: "OK", TargetPrefix: "secret://ad/a%", From: at(1), To: at(9), After: 9}, 100, "[2]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			list, err := log.Search(t.Context(), c.filter, c.limit)

@@ -63,7 +63,7 @@ func TestEveryStatementForSQLServerIsWellFormed(t *testing.T) {
 		err = op.End(t.Context(), nil, "")
 	}
 	if err == nil {
-		_, err = log.Search(t.Context(), Filter{Actor: "a", Action: "x", Outcome: "OK", TargetPrefix: "t\U0001F511", From: at, To: at, Before: 7}, 5)
+		_, err = log.Search(t.Context(), Filter{Actor: "a", Action: "x", Outcome: "OK", TargetPrefix: "t\U0001F511", From: at, To: at, After: 7}, 5)
 	}
 	if err == nil {
 		_, err = log.Search(t.Context(), Filter{}, 5)

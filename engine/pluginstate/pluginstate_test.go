@@ -45,7 +45,7 @@ func (b *book) RecordPlugin(_ context.Context, p store.PluginState) error {
 	}
 	return b.fails
 }
-func (b *book) fail(err error) { b.mu.Lock(); defer b.mu.Unlock(); b.fails = err }
+func (b *book) fail(err error)             { b.mu.Lock(); defer b.mu.Unlock(); b.fails = err }
 func (b *book) at(i int) store.PluginState { b.mu.Lock(); defer b.mu.Unlock(); return b.all[i] }
 func (b *book) states() (all []string) {
 	b.mu.Lock()

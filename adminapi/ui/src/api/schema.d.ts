@@ -48,7 +48,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List who changed what, the newest first */
+        /** List who changed what */
         get: operations["list-audit"];
         put?: never;
         post?: never;
@@ -267,7 +267,7 @@ export interface paths {
         };
         /**
          * List the processes of the product
-         * @description Also those that ended without saying so, until they are forgotten. There are few, so all are in one answer.
+         * @description Also those that ended without saying so, until they are forgotten.
          */
         get: operations["list-instances"];
         put?: never;
@@ -1481,7 +1481,12 @@ export interface components {
         };
         InstanceListBody: {
             items: components["schemas"]["InstanceDetail"][];
-            /** Format: int64 */
+            /** @description The cursor of the next page; absent on the last one. */
+            next?: string;
+            /**
+             * Format: int64
+             * @description On all pages.
+             */
             total: number;
         };
         Item: {
@@ -2593,6 +2598,8 @@ export interface operations {
                 from?: string;
                 /** @description Only what was recorded before. */
                 to?: string;
+                /** @description The oldest or the newest first. */
+                sort?: "time" | "-time";
             };
             header?: never;
             path?: never;
@@ -3219,10 +3226,16 @@ export interface operations {
     "list-instances": {
         parameters: {
             query?: {
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description The next of the page before, of the same query; empty for the first page. */
+                cursor?: string;
                 /** @description Only instances of this kind. */
                 role?: "engine" | "adminapi";
                 /** @description Only those that live, or only those that do not. */
                 alive?: "true" | "false";
+                /** @description Only those whose name or machine has this, in whatever case. */
+                q?: string;
                 /** @description What to sort by, with - for the other way round; then by role and name. */
                 sort?: "name" | "-name" | "role" | "-role" | "lastHeartbeat" | "-lastHeartbeat" | "version" | "-version" | "machine" | "-machine";
             };
