@@ -89,6 +89,10 @@ func (h *hours) fill(ctx context.Context, list []*hour, from, now time.Time) err
 	for i, one := range list {
 		slices.Sort(one.seconds)
 		begins := from.Add(time.Duration(i) * time.Hour)
+		if len(h.known) >= mostHours { // it begins anew, and goes on with what is asked for now
+			clear(h.known)
+			h.kept = 0
+		}
 		if now.Sub(begins) >= time.Hour+settled && h.kept+len(one.seconds) <= mostDurations {
 			one.seconds = slices.Clip(one.seconds)
 			h.kept += len(one.seconds)
