@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/front"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/sdk/diag"
@@ -35,15 +36,23 @@ func (p *Payload) Resolve(ctx huma.Context) []error {
 // content returns the body.
 func (p *Payload) content() []byte { return p.bytes }
 
+// maxStrangerBytes is the largest body of who is not signed in: a token has less.
+// The whole of a body is held in memory, and strangers may send many at once.
+const maxStrangerBytes = 8 << 10
+
 func (p *Payload) wipe() { clear(p.bytes[:cap(p.bytes)]) }
 
 func read(r *http.Request) ([]byte, *problem.Problem) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return nil, problem.New(http.StatusUnsupportedMediaType, "not-json", "Send JSON with the header Content-Type: application/json.")
 	}
+	most := int64(front.MaxBodyBytes)
+	if authz.From(r.Context()).Kind == "" {
+		most = maxStrangerBytes
+	}
 	size := r.ContentLength
-	if size < 0 || size > front.MaxBodyBytes {
-		size = front.MaxBodyBytes
+	if size < 0 || size > most {
+		size = most
 	}
 	// One byte more, so that the end is seen without a second buffer.
 	buffer := make([]byte, size+1)
@@ -53,7 +62,7 @@ func read(r *http.Request) ([]byte, *problem.Problem) {
 	case err == nil, errors.As(err, &large):
 		clear(buffer)
 		return nil, problem.New(http.StatusRequestEntityTooLarge, "body-too-large",
-			fmt.Sprintf("The body may have at most %d bytes.", front.MaxBodyBytes))
+			fmt.Sprintf("The body may have at most %d bytes.", most))
 	case !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 		clear(buffer)
 		return nil, problem.New(http.StatusBadRequest, "body-incomplete", "The body ended early or came too slowly; send it again.")
