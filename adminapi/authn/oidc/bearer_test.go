@@ -273,6 +273,32 @@ func TestKeysThatChangeAreFoundAndStrangersCannotMakeTheProviderBusy(t *testing.
 	}
 }
 
+func TestAProviderThatAnswersSlowlyHoldsUpStrangersOnce(t *testing.T) {
+	idp := oidctest.Start(t)
+	c := &clock{}
+	provider, _ := newProvider(t, idp, c)
+	stranger, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.move(11 * time.Second)
+	asked := idp.KeyRequests.Load()
+	slow := func() { c.move(11 * time.Second) } // longer than the pause
+	idp.BeforeKeys.Store(&slow)
+	var flood sync.WaitGroup
+	for range 20 {
+		flood.Go(func() {
+			if _, err := signIn(provider, oidctest.Sign(jose.ES256, stranger, rand.Text(), idp.Access(audience, nil), nil)); err == nil {
+				t.Error("a stranger signed in")
+			}
+		})
+	}
+	flood.Wait()
+	if n := idp.KeyRequests.Load() - asked; n != 1 {
+		t.Errorf("20 unknown keys at once waited for %d slow answers", n)
+	}
+}
+
 func TestAProviderThatIsAwayIsAStateAndNotTheEnd(t *testing.T) {
 	idp := oidctest.Start(t)
 	idp.Down.Store(true)

@@ -104,7 +104,9 @@ func (k *keySet) ask(ctx context.Context) error {
 }
 
 func (k *keySet) get(ctx context.Context) error {
-	k.asked = k.now()
+	// The pause begins with the answer: who waited for a slow one has had it too, and
+	// must not wait for others one after the other.
+	defer func() { k.asked = k.now() }()
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}

@@ -45,6 +45,8 @@ type Provider struct {
 	Down atomic.Bool
 	// KeyRequests counts how often it was asked for its keys.
 	KeyRequests atomic.Int64
+	// BeforeKeys, when set, is called before its keys are told.
+	BeforeKeys atomic.Pointer[func()]
 
 	users   []User
 	handler http.Handler
@@ -85,6 +87,9 @@ func Start(t testing.TB, users ...User) *Provider {
 	mux.HandleFunc("POST /oauth/token", func(w http.ResponseWriter, r *http.Request) { p.token(w, r, provider) })
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, r *http.Request) {
 		p.KeyRequests.Add(1)
+		if before := p.BeforeKeys.Load(); before != nil {
+			(*before)()
+		}
 		provider.ServeHTTP(w, r)
 	})
 	mux.Handle("/", provider)
