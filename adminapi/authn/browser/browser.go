@@ -92,7 +92,8 @@ func (d Door) Refuse(w http.ResponseWriter, r *http.Request, way, words string) 
 	d.page(w, r, http.StatusUnauthorized, words)
 }
 
-// Ask asks for a credential. The words are seen where the browser has none.
+// Ask asks for a credential, or to begin anew where other sites could have led the
+// browser here. The words are seen where it has none. It is no failure that counts.
 func (d Door) Ask(w http.ResponseWriter, r *http.Request, words string) {
 	Private(w)
 	d.page(w, r, http.StatusUnauthorized, words)

@@ -23,7 +23,8 @@ func (s SignIn) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !browser.Navigates(r) {
-		s.Door.Refuse(w, r, Name, "Begin on the sign-in page of the Admin API: neither a link nor a picture of another site signs anybody in.")
+		// It is no failure: pages of other sites could lock out whoever looks at them.
+		s.Door.Ask(w, r, "Begin on the sign-in page of the Admin API: neither a link nor a picture of another site signs anybody in.")
 		return
 	}
 	if !s.Way.Takes(r) {

@@ -131,7 +131,9 @@ func (s *SignIn) callback(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	switch {
 	case sealed == "":
-		s.Door.Refuse(w, r, Way, "This browser did not begin the sign-in that it brings an answer for, or at another address than "+r.Host+". Begin it on the sign-in page.")
+		// Any site can lead a browser here, and there is nothing to guess: this must lock
+		// nobody out.
+		s.Door.Ask(w, r, "This browser did not begin the sign-in that it brings an answer for, or at another address than "+r.Host+". Begin it on the sign-in page.")
 	case err != nil || !s.Provider.Now().Before(t.Expires):
 		s.Door.Refuse(w, r, Way, "The sign-in took too long, or the Admin API was started again meanwhile. Begin it once more.")
 	case subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(t.State)) != 1:

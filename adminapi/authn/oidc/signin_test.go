@@ -279,6 +279,29 @@ func TestAnswersThatSignInNobody(t *testing.T) {
 	})
 }
 
+func TestPicturesOnOtherSitesLockNobodyOut(t *testing.T) {
+	provider, _ := newProvider(t, oidctest.Start(t), &clock{})
+	now := time.Unix(1_000_000, 0)
+	door := browser.Door{Failures: authn.NewLockout(func() time.Time { return now }), Logger: slog.New(slog.DiscardHandler)}
+	in, err := oidc.NewSignIn(oidc.SignInConfig{Provider: provider, Door: door})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	in.Register(mux)
+	r := httptest.NewRequest("GET", oidc.CallbackPath+"?state=x&code=y", nil) // browsers send no Lax cookie with it
+	for range 10 {
+		w := httptest.NewRecorder()
+		mux.ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized || !strings.Contains(w.Body.String(), "did not begin the sign-in") {
+			t.Fatalf("%d %s", w.Code, w.Body)
+		}
+	}
+	if wait := door.Failures.Wait(r.RemoteAddr, ""); wait > 0 {
+		t.Errorf("the operator who looked at them has to wait %s", wait)
+	}
+}
+
 // stolen signs in up to the answer of the provider and returns its address.
 func stolen(s *site, b *oidctest.Browser, start, user string) string {
 	callback := ""
