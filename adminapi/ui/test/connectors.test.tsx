@@ -81,3 +81,32 @@ test("a secret set within the form becomes its ref and does not send the form", 
   expect((page.getByLabelText("passwordSecretRef", { selector: "input" }) as HTMLInputElement).value).toBe("secret://new");
   expect(calls.filter((c) => c.method === "POST")).toEqual([]);
 });
+
+test("what is typed is saved and tested within the form, until it works", async () => {
+  const ran = (more: object) => json({ id: "r1", connectorId: "c1", connectorName: "Directory", kind: "test", status: "Failed", queued: "2026-03-01T12:00:00Z", ...more });
+  const tests = [
+    ran({ reason: "CONNECTED_SYSTEM", error: "bind as cn=reader: Invalid Credentials" }),
+    ran({ status: "Succeeded", report: { server: "OpenLDAP", sample: 3, notes: [] } }),
+  ];
+  const calls = play({
+    "GET /api/connector-types": () => json({ items: [type], total: 1 }),
+    "POST /api/connectors": () => json({ ...connector, version: 1 }, 201),
+    "GET /api/connectors/c1": () => json({ ...connector, version: 1, state: {} }),
+    "PUT /api/connectors/c1": () => json({ ...connector, version: 2 }),
+    "POST /api/connectors/c1/test": () => tests.shift() ?? problem(500, "internal"),
+  });
+  const { user, page } = await enter("/connectors/new");
+  await user.type(await page.findByRole("textbox", { name: "Name" }), "Directory");
+  await user.click(page.getByRole("button", { name: "Create and test" }));
+  await page.findByText("bind as cn=reader: Invalid Credentials");
+  const host = page.getByRole("textbox", { name: "host" }) as HTMLInputElement;
+  await user.type(host, "2");
+  await user.click(page.getByRole("button", { name: "Save and test" }));
+  await page.findByText("It works: OpenLDAP");
+  // It is still the same form, with what was typed.
+  expect(page.getByRole("textbox", { name: "host" })).toBe(host);
+  await user.click(page.getByRole("button", { name: "Save" }));
+  await page.findByText("Directory was saved.");
+  const puts = calls.filter((c) => c.method === "PUT");
+  expect(puts.map((c) => c.headers.get("If-Match"))).toEqual(['"1"', '"2"']);
+});

@@ -1,9 +1,10 @@
 import { Button, Checkbox, Collapse, Group, Stack, Text, TextInput } from "@mantine/core";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, type ReactNode, useRef, useState } from "react";
 import { Link } from "react-router";
 import type { Schemas } from "../api/client";
 import { asProblem } from "../api/problem";
 import { ProblemAlert } from "../parts/ProblemAlert";
+import { useMay } from "../session/may";
 import { choices, type Config, type FieldSchema, isExtra, spelled, wordsFor } from "./schema";
 import { SchemaFields } from "./SchemaFields";
 
@@ -16,19 +17,24 @@ interface Props {
   action: string;
   /** Where Cancel goes. */
   back: string;
-  onSave: (input: Input) => Promise<void>;
+  /** test says that an engine is to try what was saved. */
+  onSave: (input: Input, test: boolean) => Promise<void>;
+  /** What the last test found. */
+  tested?: ReactNode;
   /** Begins anew with what is stored now; offered when somebody else changed it. */
   onReload?: () => void;
 }
 
 /** The form of a connector, made from the schema of its type. The API checks it. */
-export function ConnectorForm({ begin, schema, action, back, onSave, onReload }: Props) {
+export function ConnectorForm({ begin, schema, action, back, onSave, tested, onReload }: Props) {
   const [name, setName] = useState(begin.name);
   const [enabled, setEnabled] = useState(begin.enabled ?? true);
   const [instanceName, setInstanceName] = useState(begin.instanceName ?? "");
   const [config, setConfig] = useState<Config>(() => spelled(begin.config, schema));
   const [more, setMore] = useState(false);
   const [busy, setBusy] = useState(false);
+  const testing = useRef(false);
+  const may = useMay();
   const [problem, setProblem] = useState<unknown>(null);
   const known = problem === null ? null : asProblem(problem);
   const items = known?.items ?? [];
@@ -41,14 +47,16 @@ export function ConnectorForm({ begin, schema, action, back, onSave, onReload }:
 
   async function submit(e: FormEvent) {
     e.preventDefault();
+    const test = testing.current;
+    testing.current = false;
     setBusy(true);
     setProblem(null);
     try {
-      await onSave({ name, type: begin.type, config, enabled, ...(instanceName && { instanceName }) });
+      await onSave({ name, type: begin.type, config, enabled, ...(instanceName && { instanceName }) }, test);
     } catch (thrown) {
       setProblem(thrown);
-      setBusy(false);
     }
+    setBusy(false);
   }
 
   return (
@@ -82,10 +90,20 @@ export function ConnectorForm({ begin, schema, action, back, onSave, onReload }:
           </Stack>
         </Collapse>
         {known && <ProblemAlert error={known} {...(known.code === "changed-meanwhile" && onReload && { onRetry: onReload })} />}
+        {tested && (
+          <section aria-label="Test">
+            <Stack gap="sm">{tested}</Stack>
+          </section>
+        )}
         <Group>
           <Button type="submit" loading={busy}>
             {action}
           </Button>
+          {may("connectors.test") && (
+            <Button type="submit" variant="default" disabled={busy} onClick={() => (testing.current = true)}>
+              {action} and test
+            </Button>
+          )}
           <Button variant="default" component={Link} to={back}>
             Cancel
           </Button>

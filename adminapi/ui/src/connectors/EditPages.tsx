@@ -1,6 +1,6 @@
 import { NativeSelect } from "@mantine/core";
 import { useEffect, useState } from "react";
-import { useNavigate, useParams } from "react-router";
+import { useLocation, useNavigate, useParams } from "react-router";
 import { must, type Schemas } from "../api/client";
 import { useOnce } from "../api/once";
 import { useConnectorTypes, useRefresh } from "../api/queries";
@@ -9,6 +9,7 @@ import { ProblemAlert } from "../parts/ProblemAlert";
 import { Loaded, Loading } from "../parts/States";
 import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
+import { Tested, useTest } from "./actions";
 import { ConnectorForm } from "./ConnectorForm";
 import { schemaOf } from "./schema";
 
@@ -42,9 +43,10 @@ export function NewConnectorPage() {
                   begin={{ name: "", type: type.name, config: {} }}
                   action="Create"
                   back="/connectors"
-                  onSave={async (input) => {
+                  onSave={async (input, test) => {
                     const made = await once(input, (header) => must(api.POST("/api/connectors", { params: { header }, body: input })));
                     refresh("connectors");
+                    if (test) return void navigate(`/connectors/${made.id}/edit`, { replace: true, state: { test: true } });
                     notices.done(`${made.name} was created. Press Test to see whether it can connect, then Run full.`);
                     void navigate(`/connectors/${made.id}`);
                   }}
@@ -68,8 +70,17 @@ export function EditConnectorPage() {
   const notices = useNotices();
   const navigate = useNavigate();
   const [round, setRound] = useState(0);
-  const { begin, problem } = useBegin(id, round);
+  const { begin, problem, setBegin } = useBegin(id, round);
   const again = () => setRound((n) => n + 1);
+  const { state, test } = useTest();
+  // Whoever created it in order to test it comes here.
+  const location = useLocation();
+  const wanted = begin && (location.state as { test?: boolean } | null)?.test ? begin : null;
+  useEffect(() => {
+    if (!wanted) return;
+    void navigate(location.pathname, { replace: true });
+    void test(wanted);
+  }, [wanted, navigate, location.pathname, test]);
   return (
     <Page title={begin ? `Edit ${begin.name}` : "Edit the connector"}>
       {problem !== null && <ProblemAlert error={problem} onRetry={again} />}
@@ -81,15 +92,20 @@ export function EditConnectorPage() {
             const { name, type: typeName, config, enabled, instanceName } = begin;
             return (
               <ConnectorForm
-                key={`${begin.id} ${begin.version} ${round}`}
+                key={`${begin.id} ${round}`}
                 schema={type ? schemaOf(type) : {}}
                 begin={{ name, type: typeName, config, enabled, ...(instanceName && { instanceName }) }}
                 action="Save"
                 back={`/connectors/${id}`}
                 onReload={again}
-                onSave={async (input) => {
-                  await must(api.PUT("/api/connectors/{id}", { params: { path: { id }, header: { "If-Match": `"${begin.version}"` } }, body: input }));
+                tested={state && <Tested state={state} onRetry={(c) => void test(c)} />}
+                onSave={async (input, andTest) => {
+                  const saved = await must(api.PUT("/api/connectors/{id}", { params: { path: { id }, header: { "If-Match": `"${begin.version}"` } }, body: input }));
                   refresh("connectors");
+                  if (andTest) {
+                    setBegin(saved);
+                    return void test(saved);
+                  }
                   notices.done(`${input.name} was saved.`);
                   void navigate(`/connectors/${id}`);
                 }}
@@ -116,5 +132,5 @@ function useBegin(id: string, round: number) {
     });
     return () => abort.abort();
   }, [api, id, round]);
-  return { begin, problem };
+  return { begin, problem, setBegin };
 }

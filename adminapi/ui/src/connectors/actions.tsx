@@ -1,5 +1,5 @@
 import { Anchor, Button, Group, Modal, Stack, Text } from "@mantine/core";
-import { type ReactNode, useRef, useState } from "react";
+import { type ReactNode, useCallback, useRef, useState } from "react";
 import { Link } from "react-router";
 import { must, type Schemas } from "../api/client";
 import { useOnce } from "../api/once";
@@ -45,50 +45,60 @@ export function useConnectorActions() {
 
 type Test = { connector: Connector; run?: Schemas["Run"]; problem?: unknown };
 
-/** Lets an engine test a connector and shows what it found. */
-export function useConnectorTest(): { test: (c: Connector) => void; dialog: ReactNode } {
+/** Lets an engine test a connector. state is null while none was asked for. */
+export function useTest() {
   const api = useApi();
   const refresh = useRefresh();
   const [state, setState] = useState<Test | null>(null);
   const call = useRef<AbortController | null>(null);
-
-  async function test(connector: Connector) {
-    const abort = new AbortController();
-    call.current = abort;
-    setState({ connector });
-    try {
-      const run = await must(api.POST("/api/connectors/{id}/test", { params: { path: { id: connector.id } }, signal: abort.signal }));
-      if (!abort.signal.aborted) setState({ connector, run });
-    } catch (problem) {
-      if (!abort.signal.aborted) setState({ connector, problem });
-    }
-    refresh("runs");
-  }
-
-  function close() {
+  const test = useCallback(
+    async (connector: Connector) => {
+      call.current?.abort();
+      const abort = new AbortController();
+      call.current = abort;
+      setState({ connector });
+      try {
+        const run = await must(api.POST("/api/connectors/{id}/test", { params: { path: { id: connector.id } }, signal: abort.signal }));
+        if (!abort.signal.aborted) setState({ connector, run });
+      } catch (problem) {
+        if (!abort.signal.aborted) setState({ connector, problem });
+      }
+      refresh("runs");
+    },
+    [api, refresh],
+  );
+  const stop = useCallback(() => {
     call.current?.abort();
     setState(null);
-  }
+  }, []);
+  return { state, test, stop };
+}
 
+/** What a test found, or that it is under way. */
+export function Tested({ state, onRetry }: { state: Test; onRetry: (c: Connector) => void }) {
+  if (state.problem !== undefined) return <ProblemAlert error={state.problem} onRetry={() => onRetry(state.connector)} />;
+  if (!state.run) return <Loading what="what an engine finds; it connects, signs in and reads a little, for 30 s at most" />;
+  return (
+    <>
+      <Outcome run={state.run} />
+      {(state.run.status === "Queued" || state.run.status === "Running") && (
+        <Text size="sm">
+          It has no outcome yet, perhaps because the connector is running. <Anchor component={Link} to={`/runs/${state.run.id}`} inherit>Follow it</Anchor>.
+        </Text>
+      )}
+    </>
+  );
+}
+
+/** Lets an engine test a connector and shows in a dialog what it found. */
+export function useConnectorTest(): { test: (c: Connector) => void; dialog: ReactNode } {
+  const { state, test, stop } = useTest();
   const dialog = state && (
-    <Modal opened onClose={close} title={`Test of ${state.connector.name}`} size="lg" closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened onClose={stop} title={`Test of ${state.connector.name}`} size="lg" closeButtonProps={{ "aria-label": "Close" }}>
       <Stack>
-        {state.problem !== undefined ? (
-          <ProblemAlert error={state.problem} onRetry={() => void test(state.connector)} />
-        ) : state.run ? (
-          <>
-            <Outcome run={state.run} />
-            {(state.run.status === "Queued" || state.run.status === "Running") && (
-              <Text size="sm">
-                It has no outcome yet, perhaps because the connector is running. <Anchor component={Link} to={`/runs/${state.run.id}`} inherit>Follow it</Anchor>.
-              </Text>
-            )}
-          </>
-        ) : (
-          <Loading what="what an engine finds; it connects, signs in and reads a little, for 30 s at most" />
-        )}
+        <Tested state={state} onRetry={(c) => void test(c)} />
         <Group justify="flex-end">
-          <Button variant="default" onClick={close}>
+          <Button variant="default" onClick={stop}>
             Close
           </Button>
         </Group>

@@ -26,7 +26,7 @@ test("a new administrator connects a directory and imports it", async ({ page, w
 
   const d = stage.directory;
   await page.getByLabel(/^host/i).fill(d.host);
-  await page.getByLabel(/^bindDn/i).fill(d.account);
+  await page.getByLabel(/^bindDn/i).fill("cn=nobody,dc=example,dc=test");
   await page.getByLabel(/^baseDn/i).fill(d.base);
   const more = page.getByRole("button", { name: /more settings/i });
   if (await more.isVisible()) await more.click();
@@ -46,13 +46,16 @@ test("a new administrator connects a directory and imports it", async ({ page, w
   await expect(dialog).toBeHidden();
   await nowhere(page, watched, d.password);
 
-  await page.getByRole("button", { name: "Create", exact: true }).click();
-  await expect(page.getByRole("heading", { name: names.connector, level: 1 })).toBeVisible();
-  await page.getByRole("button", { name: "Test", exact: true }).click();
-  const tested = page.getByRole("dialog", { name: `Test of ${names.connector}` });
-  await expect(tested.getByText("Succeeded").first()).toBeVisible({ timeout: 40_000 });
+  // The directory says what is wrong, the form keeps what was typed, and is tested again.
+  await page.getByRole("button", { name: "Create and test" }).click();
+  const found = page.getByRole("region", { name: "Test", exact: true });
+  await expect(found.getByText(/Invalid Credentials/)).toBeVisible({ timeout: 40_000 });
   await accessible(page);
-  await tested.getByRole("button", { name: "Close" }).last().click();
+  await page.getByLabel(/^bindDn/i).fill(d.account);
+  await page.getByRole("button", { name: "Save and test" }).click();
+  await expect(found.getByText("Succeeded").first()).toBeVisible({ timeout: 40_000 });
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  await expect(page.getByRole("heading", { name: names.connector, level: 1 })).toBeVisible();
 
   await page.getByRole("button", { name: "Run full" }).click();
   await expect(page.getByText(`A full run of ${names.connector} is queued.`)).toBeVisible();
