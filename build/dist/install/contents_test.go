@@ -164,7 +164,7 @@ func TestBillNamesTheModulesInEachProgram(t *testing.T) {
 			}
 		}
 	}
-	if len(uses["product"]) != 5 {
+	if len(uses["product"]) != 6 {
 		t.Errorf("the product has the programs %v", uses["product"])
 	}
 	for _, program := range uses["product"] {
