@@ -36,6 +36,9 @@ type Ending struct {
 	Err error
 	// Code is the exit code.
 	Code int
+	// About is what the problems of a [*diag.InvalidError] keep from being done; empty
+	// where they are those of the configuration.
+	About string
 	// Next is what to do; empty when the error says it.
 	Next string
 }
@@ -94,6 +97,9 @@ func problemOf(e Ending) problem {
 		p.Reason = "USAGE"
 	case errors.As(err, &invalid):
 		p.Reason, p.Message = fault.ConfigInvalid.String(), "the configuration cannot be used"
+		if e.About != "" {
+			p.Reason, p.Message = "FAILED", e.About
+		}
 		p.text = p.Message + ":"
 		for _, d := range invalid.Diagnostics {
 			p.Problems = append(p.Problems, diagnostic{Severity: d.Severity.String(), Diagnostic: d, text: d.String()})

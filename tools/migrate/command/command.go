@@ -52,6 +52,10 @@ type tool struct {
 	Config
 	// json is true with --output json.
 	json bool
+	// typed are the options of all commands that decide what a command is about, as
+	// they were given, with a space before each: whoever types the next command needs
+	// them again.
+	typed string
 }
 
 // Run does what args, which begin with the program's name, ask for, and returns
@@ -63,6 +67,11 @@ func Run(ctx context.Context, args []string, c Config) int {
 	// Known before anything is parsed, so that a mistake in the options is told
 	// in the form that was asked for.
 	t.json = commandline.Option(args, flagOutput) == outputJSON
+	for _, name := range []string{flagConfig, flagLedger} {
+		if value := commandline.Option(args, name); value != "" {
+			t.typed += " --" + name + " " + quoted(value)
+		}
+	}
 	err := app.RunContext(ctx, args)
 	outcome.Write(c.Stderr, err, t.json)
 	return outcome.Code(err)
@@ -152,9 +161,21 @@ func (t *tool) printJSON(result any) error {
 	return t.print(string(text) + "\n")
 }
 
-// note tells people something beside the result.
+// note tells people something beside the result, and programs nothing: those find on
+// standard error an error and nothing else.
 func (t *tool) note(format string, args ...any) {
+	if t.json {
+		return
+	}
 	fmt.Fprintln(t.Stderr, commandline.Plain(fmt.Sprintf(format, args...)))
+}
+
+// some is a number of things.
+func some[N int | int64](n N, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", more)
 }
 
 // table aligns cells, which come out without control characters.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -18,8 +19,12 @@ import (
 // doctorLimit bounds the examination.
 const doctorLimit = 2 * time.Minute
 
-// errDoctor: the store is in force, and something about it does not work.
-var errDoctor = errors.New("the store is in force, and secretscli doctor found something that does not work; see above")
+// doctorError is a store that is in force and about which something does not work.
+type doctorError struct{ found []string }
+
+func (e *doctorError) Error() string {
+	return "the store is in force, and secretscli doctor found something that does not work: " + strings.Join(e.found, "; ")
+}
 
 // doctor has secretscli beside this program examine what is in force, as operators do.
 func (s *session) doctor(ctx context.Context, c *cli.Context) error {
@@ -52,13 +57,18 @@ func (s *session) doctor(ctx context.Context, c *cli.Context) error {
 	if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 		return fmt.Errorf("run secretscli doctor: %w", errors.Join(failed, err))
 	}
+	var found []string
 	for _, check := range report.Checks {
-		if check.Status == "fail" || check.Status == "warn" {
-			s.note("doctor: %s: %s: %s; next: %s", check.Status, check.Name, check.Message, check.Next)
+		text := fmt.Sprintf("%s: %s; next: %s", check.Name, check.Message, check.Next)
+		switch check.Status {
+		case "fail":
+			found = append(found, text)
+		case "warn":
+			s.note("doctor: warn: %s", text)
 		}
 	}
 	if !report.OK {
-		return errDoctor
+		return &doctorError{found}
 	}
 	s.note("doctor: everything works")
 	return nil

@@ -101,11 +101,10 @@ func (s *session) plan(ctx context.Context, c *cli.Context, concurrency int) err
 	if result.Blocked, err = s.ledger.Page(ctx, []ledger.State{ledger.Blocked}, "", shownBlocked); err != nil {
 		return err
 	}
-	counts, err := s.ledger.Counts(ctx)
-	if err != nil {
+	s.migration = result.Migration
+	if result.Next, err = s.next(ctx); err != nil {
 		return err
 	}
-	result.Next = next(counts, true, false)
 	if s.json {
 		err = s.printJSON(result)
 	} else {
@@ -124,9 +123,10 @@ func (s *session) sides(ctx context.Context, c *cli.Context) error {
 	if !there && !c.IsSet(flagTo) && !c.IsSet(flagToConfig) {
 		return commandline.Usagef("say with --%s or --%s where the secrets are to go, as in --%s AzureKeyVault", flagTo, flagToConfig, flagTo)
 	}
-	selection := func(side ledger.Side, provider, config string) (stores.Selection, error) {
+	selection := func(side stores.Selection, provider, config string) (stores.Selection, error) {
 		if !c.IsSet(provider) && !c.IsSet(config) && there {
-			return stores.Selection{Provider: side.Provider, Config: side.Config}, nil
+			side.Store = ""
+			return side, nil
 		}
 		chosen := stores.Selection{Provider: c.String(provider)}
 		if c.String(config) == "" {
@@ -136,11 +136,15 @@ func (s *session) sides(ctx context.Context, c *cli.Context) error {
 		chosen.Config = path
 		return chosen, err
 	}
-	from, err := selection(s.migration.From, flagFrom, flagFromConfig)
+	source, err := s.source(ctx)
 	if err != nil {
 		return err
 	}
-	to, err := selection(s.migration.To, flagTo, flagToConfig)
+	from, err := selection(source, flagFrom, flagFromConfig)
+	if err != nil {
+		return err
+	}
+	to, err := selection(stores.Of(s.migration.To), flagTo, flagToConfig)
 	if err != nil {
 		return err
 	}

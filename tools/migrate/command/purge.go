@@ -16,6 +16,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/tools/migrate/outcome"
 	"github.com/identitymesh/identitymesh/tools/migrate/purge"
+	"github.com/identitymesh/identitymesh/tools/migrate/soak"
 )
 
 const flagYes = "yes"
@@ -47,8 +48,11 @@ func (s *session) purge(ctx context.Context, yes bool) error {
 	if ready == 0 {
 		return purge.ErrNothing
 	}
+	if err := soak.Ended(ctx, s.ledger); err != nil {
+		return err
+	}
 	if unproved > 0 {
-		s.note("%d refs are not soaked yet and stay", unproved)
+		s.note("no run has read %s yet: kept", some(unproved, "ref", "refs"))
 	}
 	if !yes {
 		if err := s.confirm(ready); err != nil {
@@ -72,7 +76,7 @@ func (s *session) purge(ctx context.Context, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.printPurge(o); err != nil {
+	if err := s.printPurge(ctx, o); err != nil {
 		return err
 	}
 	if len(o.Kept) > 0 {
@@ -81,14 +85,24 @@ func (s *session) purge(ctx context.Context, yes bool) error {
 	return nil
 }
 
-func (s *session) printPurge(o purge.Outcome) error {
+// purged is the JSON form of a purge.
+type purged struct {
+	purge.Outcome
+	Next string `json:"next"`
+}
+
+func (s *session) printPurge(ctx context.Context, o purge.Outcome) error {
+	next, err := s.next(ctx)
+	if err != nil {
+		return err
+	}
 	if s.json {
 		if o.Kept == nil {
 			o.Kept = []purge.Kept{}
 		}
-		return s.printJSON(o)
+		return s.printJSON(purged{o, next})
 	}
-	text := fmt.Sprintf("purged %d secrets from %s\n", o.Purged, named(s.migration.From))
+	text := fmt.Sprintf("purged %s from %s\n", some(o.Purged, "secret", "secrets"), named(s.migration.From))
 	for _, k := range o.Kept {
 		text += table([][]string{{"kept: " + string(k.Ref)}, {"  " + k.Reason}})
 	}
@@ -98,16 +112,16 @@ func (s *session) printPurge(o purge.Outcome) error {
 	case catalog.AzureKeyVault:
 		text += "the vault keeps deleted secrets until its retention is over, and can recover them until then\n"
 	}
-	return s.print(text)
+	return s.print(text + "next: " + next + "\n")
 }
 
 // confirm asks for the number of refs.
 func (s *session) confirm(refs int) error {
 	if !term.IsTerminal(int(s.Stdin.Fd())) {
-		return commandline.Usagef("purge deletes %d secrets for ever and nobody can be asked: say --%s", refs, flagYes)
+		return commandline.Usagef("purge deletes %s for ever and nobody can be asked: say --%s", some(refs, "secret", "secrets"), flagYes)
 	}
-	s.note("This deletes %d secrets from %s. There is no way back after it.", refs, named(s.migration.From))
-	fmt.Fprintf(s.Stderr, "Type %d to go on: ", refs)
+	fmt.Fprintf(s.Stderr, "%s\nType %d to go on: ", commandline.Plain(fmt.Sprintf("This deletes %s from %s. There is no way back after it.",
+		some(refs, "secret", "secrets"), named(s.migration.From))), refs)
 	line, err := bufio.NewReader(io.LimitReader(s.Stdin, 100)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err

@@ -35,7 +35,7 @@ func (t *tool) report() *cli.Command {
 			case !c.Args().Present():
 				return t.within(c, needs{database: true}, func(ctx context.Context, s *session) error { return s.writeReport(ctx, c.String(flagOut)) })
 			case c.Args().First() == "verify" && c.NArg() == 2:
-				return t.within(c, needs{database: true}, func(ctx context.Context, s *session) error { return s.verifyReport(ctx, c.Args().Get(1)) })
+				return t.within(c, needs{anywhere: true, database: true}, func(ctx context.Context, s *session) error { return s.verifyReport(ctx, c.Args().Get(1)) })
 			}
 			return commandline.Usagef("report takes nothing, or \"verify\" and a file; see %s --help", c.Command.HelpName)
 		},

@@ -80,7 +80,7 @@ func (s *session) rollback(ctx context.Context, c *cli.Context, o handover.Rollb
 	if err != nil {
 		return err
 	}
-	if err := s.printHandover(s.migration.From, done); err != nil {
+	if err := s.printHandover(ctx, s.migration.From, done); err != nil {
 		return err
 	}
 	return s.doctor(ctx, c)

@@ -151,8 +151,7 @@ func (s *session) conclude(ctx context.Context, want func(ledger.Entry) bool, re
 	if result.Counts, err = s.ledger.Counts(ctx); err != nil {
 		return err
 	}
-	open, err := s.ledger.Interrupted(ctx)
-	result.Next = next(result.Counts, true, len(open) > 0)
+	result.Next, err = s.next(ctx)
 	return err
 }
 

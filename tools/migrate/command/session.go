@@ -25,6 +25,8 @@ import (
 
 // needs is what a command works with, beside the configuration and the ledger.
 type needs struct {
+	// anywhere is a command that is about no migration in particular.
+	anywhere bool
 	// create makes the ledger when there is none; otherwise there must be a migration.
 	create bool
 	// lock keeps every other process from working with the migration.
@@ -64,19 +66,12 @@ func (t *tool) within(c *cli.Context, n needs, do func(context.Context, *session
 	}()
 	ctx, span := program.Tracer.Tracer("identitymesh-migrate").Start(c.Context, "migrate "+s.command)
 	defer span.End()
-	who, host := audit.Caller()
-	folder, err := t.folder(c, program)
-	if err != nil {
-		return err
-	}
-	s.ledger, err = ledger.Open(ctx, ledger.Config{Folder: folder, Create: n.create, Who: who, Host: host, Now: t.Now})
-	if err != nil {
-		if n.create && errors.Is(err, os.ErrPermission) {
-			err = fmt.Errorf("%w; --%s names another folder, of which every later command has to be told too", err, flagLedger)
+	if !n.anywhere {
+		if err := s.openLedger(ctx, c, n.create); err != nil {
+			return err
 		}
-		return err
+		defer func() { err = errors.Join(err, s.ledger.Close()) }()
 	}
-	defer func() { err = errors.Join(err, s.ledger.Close()) }()
 	if n.lock {
 		unlock, e := s.ledger.Lock(ctx, s.command)
 		if e != nil {
@@ -84,8 +79,10 @@ func (t *tool) within(c *cli.Context, n needs, do func(context.Context, *session
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
 	}
-	if s.migration, err = s.ledger.Migration(ctx); err != nil && !(n.create && errors.Is(err, ledger.ErrNone)) {
-		return err
+	if !n.anywhere { // now that nobody plans another one
+		if s.migration, err = s.ledger.Migration(ctx); err != nil && !(n.create && errors.Is(err, ledger.ErrNone)) {
+			return err
+		}
 	}
 	if n.database {
 		if err := s.openDatabase(ctx); err != nil {
@@ -94,7 +91,7 @@ func (t *tool) within(c *cli.Context, n needs, do func(context.Context, *session
 		defer func() { err = errors.Join(err, s.db.Close()) }()
 	}
 	if n.stores {
-		if err := s.openStores(ctx, stores.Of(s.migration.From), stores.Of(s.migration.To)); err != nil {
+		if err := s.openSides(ctx); err != nil {
 			return err
 		}
 	}
@@ -108,6 +105,19 @@ func (t *tool) within(c *cli.Context, n needs, do func(context.Context, *session
 		}
 	}()
 	return do(ctx, s)
+}
+
+func (s *session) openLedger(ctx context.Context, c *cli.Context, create bool) error {
+	who, host := audit.Caller()
+	folder, err := s.folder(c, s.program)
+	if err != nil {
+		return err
+	}
+	s.ledger, err = ledger.Open(ctx, ledger.Config{Folder: folder, Create: create, Who: who, Host: host, Now: s.Now})
+	if create && errors.Is(err, os.ErrPermission) {
+		err = fmt.Errorf("%w; --%s names another folder, of which every later command has to be told too", err, flagLedger)
+	}
+	return err
 }
 
 func (s *session) openStores(ctx context.Context, from, to stores.Selection) (err error) {
@@ -222,7 +232,12 @@ func (s *session) publish(ctx context.Context, problem error) error {
 		}
 	}
 	if left == 0 && len(counts) > 0 {
-		m.Finished = s.Now()
+		if m.Finished, err = s.ledger.Changed(ctx); err != nil {
+			return err
+		}
+		if counts[ledger.Purged] > 0 {
+			m.Problem = "" // whatever was refused came too late for this migration
+		}
 	}
 	page, err := s.ledger.Page(ctx, []ledger.State{ledger.Blocked, ledger.Drifted}, "", watchedRefs)
 	if err != nil {

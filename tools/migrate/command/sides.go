@@ -35,20 +35,27 @@ func handoverFlags() []cli.Flag {
 
 // openSides opens both stores as the ledger knows them.
 func (s *session) openSides(ctx context.Context) error {
-	from, to := stores.Of(s.migration.From), stores.Of(s.migration.To)
-	if s.takesSection() && from.Config == "" {
-		// The section of the source was written over by the switch; the backup has it.
-		backups, err := s.backups(ctx)
-		if err != nil {
-			return err
-		}
-		if len(backups) > 0 {
-			if _, err := os.Stat(backups[0].Backup); err == nil {
-				from.Config = backups[0].Backup
-			}
+	from, err := s.source(ctx)
+	if err != nil {
+		return err
+	}
+	return s.openStores(ctx, from, stores.Of(s.migration.To))
+}
+
+// source selects the store that the migration comes from.
+func (s *session) source(ctx context.Context) (stores.Selection, error) {
+	from := stores.Of(s.migration.From)
+	if !s.takesSection() || from.Config != "" {
+		return from, nil
+	}
+	// Its section was written over by the switch; the backup has it.
+	backups, err := s.backups(ctx)
+	if err == nil && len(backups) > 0 {
+		if _, err := os.Stat(backups[0].Backup); err == nil {
+			from.File = backups[0].Backup
 		}
 	}
-	return s.openStores(ctx, from, to)
+	return from, err
 }
 
 // takesSection reports whether the target is configured in another file than the one
@@ -92,7 +99,7 @@ func (s *session) handover(ctx context.Context, c *cli.Context) (*handover.Hando
 	if s.takesSection() {
 		target.From = s.migration.To.Config
 		if source.Provider != catalog.DPAPI {
-			source.From = s.pair.From.Side.Config
+			source.From = s.pair.From.File
 		}
 	}
 	return handover.New(handover.Config{
@@ -107,12 +114,26 @@ func asWanted(s *stores.Store) cutover.Wanted {
 	return cutover.Wanted{Provider: s.Side.Provider, Target: s.Check.Target, Config: s.Settings()}
 }
 
+// handedOver is the JSON form of what a switch or a rollback did.
+type handedOver struct {
+	*handover.Outcome
+	Next string `json:"next"`
+}
+
 // printHandover shows what a switch or a rollback did.
-func (s *session) printHandover(side ledger.Side, o *handover.Outcome) error {
-	if s.json {
-		return s.printJSON(o)
+func (s *session) printHandover(ctx context.Context, side ledger.Side, o *handover.Outcome) error {
+	next, err := s.next(ctx)
+	if err != nil {
+		return err
 	}
-	text := fmt.Sprintf("%s is in force: %d refs, %d processes\n", named(side), o.Refs, len(o.Instances))
+	if s.json {
+		return s.printJSON(handedOver{o, next})
+	}
+	text := fmt.Sprintf("%s is in force: %s, %s\n", named(side), some(o.Refs, "ref", "refs"), some(len(o.Instances), "process", "processes"))
+	if len(o.Files) == 0 { // a rollback before a switch
+		text = fmt.Sprintf("%s stays in force; the migration of %s is over, and what was copied stays in %s\n",
+			named(side), some(o.Refs, "ref", "refs"), named(s.migration.To))
+	}
 	rows := [][]string{}
 	for _, f := range o.Files {
 		rows = append(rows, []string{"settings", f.File + " (before: " + f.Backup + ")"})
@@ -126,10 +147,10 @@ func (s *session) printHandover(side ledger.Side, o *handover.Outcome) error {
 	for _, n := range o.Notices {
 		rows = append(rows, []string{"notice", string(n.Ref) + ": " + n.Text})
 	}
-	if len(o.Instances) == 0 {
+	if len(o.Files) > 0 && len(o.Instances) == 0 {
 		rows = append(rows, []string{"notice", "no process runs; each reads the settings when it starts"})
 	}
-	return s.print(text + table(rows))
+	return s.print(text + table(rows) + "next: " + next + "\n")
 }
 
 // summary is what the audit log keeps of a handover; the ledger has the refs.

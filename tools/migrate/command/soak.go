@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/identitymesh/identitymesh/sdk/commandline"
+	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
 	"github.com/identitymesh/identitymesh/tools/migrate/soak"
 )
 
@@ -40,12 +41,29 @@ func (t *tool) soak() *cli.Command {
 	}
 }
 
+// soaked is the JSON form of a soak.
+type soaked struct {
+	soak.Progress
+	Next string `json:"next"`
+}
+
 func (s *session) soak(ctx context.Context, period time.Duration) error {
+	counts, err := s.ledger.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	if counts[ledger.Purged] > 0 && counts[ledger.Switched]+counts[ledger.Soaking] == 0 {
+		p, err := soak.See(ctx, s.ledger) // a new one would watch nothing
+		if err != nil {
+			return err
+		}
+		return s.printSoak(ctx, p)
+	}
 	if err := s.openSides(ctx); err != nil {
 		return err
 	}
 	var p soak.Progress
-	err := s.audited(ctx, map[string]any{"for": period.String()}, func(ctx context.Context) (any, error) {
+	err = s.audited(ctx, map[string]any{"for": period.String()}, func(ctx context.Context) (any, error) {
 		watch, err := soak.Open(ctx, soak.Config{
 			Ledger: s.ledger, Target: s.pair.To, Runs: s.db, Uses: s.db.SecretUses, For: period, Poll: soakPoll, Now: s.Now,
 			Say: func(text string) { s.note("%s", text) },
@@ -62,14 +80,23 @@ func (s *session) soak(ctx context.Context, period time.Duration) error {
 	if err != nil && !errors.Is(err, soak.ErrUnproved) {
 		return err
 	}
-	if s.json {
-		return errors.Join(s.printJSON(p), err)
+	return errors.Join(s.printSoak(ctx, p), err)
+}
+
+func (s *session) printSoak(ctx context.Context, p soak.Progress) error {
+	next, err := s.next(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
 	}
-	return errors.Join(s.print(soakText(p)), err)
+	if s.json {
+		return s.printJSON(soaked{p, next})
+	}
+	return s.print(soakText(p) + "next: " + next + "\n")
 }
 
 func soakText(p soak.Progress) string {
-	text := fmt.Sprintf("soak from %s to %s: %d reads by runs, %d refs proved", p.Began.Format(timeForm), p.Until.Format(timeForm), p.Reads, p.Proved)
+	text := fmt.Sprintf("soak from %s to %s: %s by runs, %s proved", p.Began.Format(timeForm), p.Until.Format(timeForm),
+		some(p.Reads, "read", "reads"), some(p.Proved, "ref", "refs"))
 	if p.Waiting > 0 {
 		text += fmt.Sprintf(", %d waiting for a run", p.Waiting)
 	}

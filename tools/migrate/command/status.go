@@ -2,11 +2,12 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/identitymesh/identitymesh/sdk/commandline"
 	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
 	"github.com/identitymesh/identitymesh/tools/migrate/soak"
 )
@@ -23,7 +24,7 @@ func (t *tool) status() *cli.Command {
 				return err
 			}
 			if c.Int(flagBlocked) < 0 {
-				return errors.New("--blocked must not be negative")
+				return commandline.Usagef("--%s must not be negative", flagBlocked)
 			}
 			return t.within(c, needs{}, func(ctx context.Context, s *session) error {
 				report, err := s.report(ctx, c.Int(flagBlocked))
@@ -84,38 +85,82 @@ func (s *session) report(ctx context.Context, limit int) (report, error) {
 	if err != nil {
 		return r, err
 	}
-	if !watch.Began.IsZero() {
+	// One from before a rollback says nothing of what comes now.
+	if !watch.Began.IsZero() && r.Counts[ledger.Switched]+r.Counts[ledger.Soaking]+r.Counts[ledger.Purged] > 0 {
 		r.Soak = &watch
 	}
-	r.Next = next(r.Counts, !r.Planned.IsZero(), r.Interrupted > 0)
-	if r.Counts[ledger.Soaking] > 0 && r.Counts[ledger.Switched] == 0 && !watch.Passed.IsZero() {
-		r.Next = "identitymesh-migrate purge"
+	begun, err := s.begun(ctx, open)
+	if err != nil {
+		return r, err
 	}
+	r.Next = s.after(r.Counts, !r.Migration.Planned.IsZero(), begun, !watch.Passed.IsZero())
 	return r, nil
 }
 
-// next is what to type when refs are in those states.
-func next(counts map[ledger.State]int, planned, interrupted bool) string {
-	const program = "identitymesh-migrate "
-	switch {
-	case interrupted:
-		return program + "run"
-	case !planned:
-		return program + "plan"
-	case counts[ledger.Planned]+counts[ledger.Copied]+counts[ledger.Drifted] > 0:
-		return program + "run"
-	case counts[ledger.Verified] > 0 && counts[ledger.Blocked] > 0:
-		return "see to the blocked refs, then " + program + "plan and run again; or " + program + "switch without them"
-	case counts[ledger.Verified] > 0:
-		return program + "switch"
-	case counts[ledger.Switched] > 0:
-		return program + "soak"
-	case counts[ledger.Soaking] > 0:
-		return program + "soak, then " + program + "purge"
-	case counts[ledger.Blocked] > 0:
-		return "see to the blocked refs, then " + program + "plan"
+// begun is the command that did not come to its end and has to be repeated; empty for
+// none.
+func (s *session) begun(ctx context.Context, open []ledger.Entry) (string, error) {
+	if back, err := s.ledger.Note(ctx, ledger.NoteBackBegan); err != nil || back != "" {
+		return "rollback", err
 	}
-	return program + "report"
+	if len(open) > 0 {
+		step, err := s.ledger.Event(ctx, open[0].Open)
+		if err == nil && (step.Step == ledger.Switch || step.Step == ledger.Purge) {
+			return string(step.Step), nil
+		}
+		return "run", err
+	}
+	began, err := s.ledger.Note(ctx, ledger.NoteSwitchBegan)
+	if err != nil || began == "" {
+		return "", err
+	}
+	inForce, err := s.ledger.Note(ctx, ledger.NoteInForce)
+	if err == nil && inForce == "" {
+		return "switch", nil
+	}
+	return "", err
+}
+
+// next is what to type now.
+func (s *session) next(ctx context.Context) (string, error) {
+	r, err := s.report(ctx, 0)
+	return r.Next, err
+}
+
+// after is what to type when refs are in those states.
+func (t *tool) after(counts map[ledger.State]int, planned bool, begun string, soaked bool) string {
+	command := func(name string) string { return "identitymesh-migrate " + name + t.typed }
+	switch {
+	case begun != "":
+		return command(begun)
+	case !planned:
+		return command("plan")
+	case counts[ledger.Planned]+counts[ledger.Copied]+counts[ledger.Drifted] > 0:
+		return command("run")
+	case counts[ledger.Verified] > 0 && counts[ledger.Blocked] > 0:
+		return "see to the blocked refs, then plan and run again; or leave them behind with --" + flagAllowBlocked + ": " + command("switch")
+	case counts[ledger.Verified] > 0:
+		return command("switch")
+	case counts[ledger.Switched] > 0:
+		return command("soak")
+	case counts[ledger.Soaking] > 0 && soaked:
+		return command("purge")
+	case counts[ledger.Soaking] > 0:
+		return command("soak")
+	case counts[ledger.Blocked] > 0:
+		return "see to the blocked refs, then: " + command("plan")
+	case counts[ledger.RolledBack] > 0:
+		return command("plan") + " begins anew; " + command("report") + " says what was done"
+	}
+	return command("report")
+}
+
+// quoted is an argument as a shell takes it.
+func quoted(text string) string {
+	if strings.ContainsAny(text, " \t\"'$&;()<>|*?`") {
+		return `"` + text + `"`
+	}
+	return text
 }
 
 func (r report) text() string {
@@ -137,7 +182,7 @@ func (r report) text() string {
 		text += fmt.Sprintf("and %d more that are blocked; --%s shows them\n", more, flagBlocked)
 	}
 	if r.Interrupted > 0 {
-		text += fmt.Sprintf("interrupted in the middle of a step: %d; run finds out how it ended\n", r.Interrupted)
+		text += fmt.Sprintf("in the middle of a step: %d; if no command works, the next one finds out how it ended\n", r.Interrupted)
 	}
 	if r.Unnamed > 0 {
 		text += fmt.Sprintf("entries of the source whose ref is not known: %d; plan names them\n", r.Unnamed)

@@ -58,7 +58,7 @@ func (s *session) switchOver(ctx context.Context, c *cli.Context, allowed []secr
 	if err != nil {
 		return err
 	}
-	if err := s.printHandover(s.migration.To, done); err != nil {
+	if err := s.printHandover(ctx, s.migration.To, done); err != nil {
 		return err
 	}
 	return s.doctor(ctx, c)

@@ -15,11 +15,13 @@ package handover
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 	"github.com/identitymesh/identitymesh/tools/migrate/cutover"
 	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
@@ -88,6 +90,11 @@ type Notice struct {
 	Text string     `json:"text"`
 }
 
+// newOutcome returns one of nothing, whose lists are lists as JSON too.
+func newOutcome() *Outcome {
+	return &Outcome{Files: cutover.Backups{}, Instances: []string{}, Carried: []secret.Ref{}, Notices: []Notice{}}
+}
+
 func (o *Outcome) carried(ref secret.Ref) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -108,6 +115,28 @@ func (h *Handover) began(ctx context.Context, key string) (time.Time, error) {
 	}
 	at = h.Now().UTC().Truncate(time.Millisecond)
 	return at, h.Ledger.SetNote(ctx, key, at.Format(time.RFC3339Nano))
+}
+
+// NotReadyError is a handover that waits for somebody to do something about refs. It
+// holds all of it.
+type NotReadyError struct {
+	// What is the matter, in words.
+	What    string
+	Invalid *diag.InvalidError
+}
+
+func (e *NotReadyError) Error() string { return e.What + ": " + e.Invalid.Error() }
+
+// Unwrap returns the [*diag.InvalidError].
+func (e *NotReadyError) Unwrap() error { return e.Invalid }
+
+// notReady returns problems as a [*NotReadyError]; nil when there are none.
+func notReady(what string, problems diag.List) error {
+	var invalid *diag.InvalidError
+	if errors.As(problems.Err(), &invalid) {
+		return &NotReadyError{what, invalid}
+	}
+	return nil
 }
 
 // PartError is a handover that stopped after it had begun: some parts use the one

@@ -33,12 +33,12 @@ func (e *PurgedError) Error() string {
 
 // Rollback puts the source into force again. What was set in the target since the
 // switch is taken back first, and once more when the source is in force everywhere.
-// Refs that were set in both stores are an [*diag.InvalidError] with all of them
+// Refs that were set in both stores are a [*NotReadyError] with all of them
 // until the options say which value is kept, and nothing was written then. Before a
 // switch it only ends the migration. Once the settings were written, errors are as
 // those of [Handover.Switch].
 func (h *Handover) Rollback(ctx context.Context, o RollbackOptions) (*Outcome, error) {
-	out := &Outcome{}
+	out := newOutcome()
 	counts, err := h.Ledger.Counts(ctx)
 	if err != nil {
 		return out, err
@@ -154,7 +154,7 @@ func (h *Handover) takeBack(ctx context.Context, o RollbackOptions, switched tim
 		problems.Errorf("", "%s %s: say --keep-target %s for the value in %s, or --keep-source %s for the one in %s",
 			ref, why, ref, h.Target.Provider, ref, h.Source.Provider)
 	}
-	return problems.Err()
+	return notReady("refs have another value in each store", problems)
 }
 
 // copied reports whether this migration ever gave a ref to the target.

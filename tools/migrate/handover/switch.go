@@ -28,11 +28,12 @@ type SwitchOptions struct {
 var ErrGoingBack = errors.New("a rollback was begun and did not come to its end: finish it first, then plan, run and switch again")
 
 // Switch puts the target into force. Whatever keeps it from that is one
-// [*diag.InvalidError] with all reasons, and nothing was changed. Once the settings
+// [*NotReadyError] with all reasons, or a [*diag.InvalidError] where settings are among
+// them, and nothing was changed. Once the settings
 // were written, errors are a [*PartError], and later a [*LeftError]; the same call
 // again goes on, and [Handover.Rollback] goes back.
 func (h *Handover) Switch(ctx context.Context, o SwitchOptions) (*Outcome, error) {
-	out := &Outcome{}
+	out := newOutcome()
 	inForce, err := h.Ledger.Time(ctx, ledger.NoteInForce)
 	if err != nil {
 		return out, err
@@ -156,6 +157,7 @@ func (h *Handover) ready(ctx context.Context, allowed []secret.Ref, compared boo
 	if err := h.Settings.Check(); err != nil {
 		add("%v", err)
 	}
+	settings := problems.HasErrors()
 	uses, err := h.Uses(ctx)
 	if err != nil {
 		return err
@@ -231,5 +233,8 @@ func (h *Handover) ready(ctx context.Context, allowed []secret.Ref, compared boo
 	if more > 0 {
 		add("and %d more refs; \"identitymesh-migrate status\" counts them", more)
 	}
-	return problems.Err()
+	if settings {
+		return problems.Err()
+	}
+	return notReady(h.Target.Provider+" cannot be put into force yet", problems)
 }

@@ -109,6 +109,7 @@ func (l *Ledger) entries(ctx context.Context, where string, args ...any) (page [
 		return nil, fmt.Errorf("read the ledger %s: %w", l.path, err)
 	}
 	defer rows.Close()
+	page = []Entry{} // a list also where it is shown as JSON
 	for rows.Next() {
 		var e Entry
 		var lastRead, changed productdb.Time
@@ -123,6 +124,15 @@ func (l *Ledger) entries(ctx context.Context, where string, args ...any) (page [
 		return nil, fmt.Errorf("read the ledger %s: %w", l.path, err)
 	}
 	return page, nil
+}
+
+// Changed returns when the last ref came into its state; zero without any.
+func (l *Ledger) Changed(ctx context.Context) (time.Time, error) {
+	list, err := l.entries(ctx, "ORDER BY changed DESC LIMIT 1")
+	if err != nil || len(list) == 0 {
+		return time.Time{}, err
+	}
+	return list[0].Changed, nil
 }
 
 // Counts returns how many refs are in each state; states without any are absent.

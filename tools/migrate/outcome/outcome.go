@@ -62,6 +62,7 @@ func Code(err error) int {
 	var other *stores.OtherStoreError
 	var half *handover.PartError
 	var left *handover.LeftError
+	var unready *handover.NotReadyError
 	var soaked *soak.FailedError
 	switch {
 	case err == nil:
@@ -78,7 +79,7 @@ func Code(err error) int {
 		return HalfWay
 	case errors.As(err, &soaked):
 		return SoakFailed
-	case errors.As(err, &left), errors.Is(err, soak.ErrUnproved), errors.Is(err, purge.ErrNothing), errors.Is(err, ledger.ErrNotInForce):
+	case errors.As(err, &left), errors.As(err, &unready), errors.Is(err, soak.ErrUnproved), errors.Is(err, soak.ErrUnfinished), errors.Is(err, purge.ErrNothing), errors.Is(err, ledger.ErrNotInForce):
 		return WorkLeft
 	case errors.As(err, &invalid), errors.As(err, &same), errors.As(err, &other):
 		return Configuration
@@ -95,6 +96,9 @@ func Code(err error) int {
 // Write tells err to w: one JSON object on one line, or text.
 func Write(w io.Writer, err error, asJSON bool) {
 	e := commandline.Ending{Err: err, Code: Code(err)}
+	if unready := (*handover.NotReadyError)(nil); errors.As(err, &unready) {
+		e.About = unready.What
+	}
 	switch e.Code {
 	case NoMigration:
 		e.Next = "identitymesh-migrate plan --to PROVIDER"

@@ -10,8 +10,10 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/commandline"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/tools/migrate/handover"
 	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
 	"github.com/identitymesh/identitymesh/tools/migrate/outcome"
+	"github.com/identitymesh/identitymesh/tools/migrate/soak"
 	"github.com/identitymesh/identitymesh/tools/migrate/stores"
 )
 
@@ -33,8 +35,10 @@ func TestCode(t *testing.T) {
 		"a plugin that refuses its configuration": {fault.New(fault.ConfigInvalid, fault.SourceConfig, "no"), 4},
 		"an outage beside another error":          {errors.Join(errors.New("x"), fault.New(fault.Unavailable, fault.SourceBackend, "no")), 5},
 		"a timeout":                               {fault.New(fault.Timeout, fault.SourceBackend, "no"), 5},
-		"what was told already":                   {&commandline.Reported{Code: outcome.WorkLeft}, 6},
-		"a lock":                                  {&ledger.LockedError{}, 7},
+		"refs that keep a store from being put into force": {unready(), 6},
+		"a purge in the middle of a soak":                  {soak.ErrUnfinished, 6},
+		"what was told already":                            {&commandline.Reported{Code: outcome.WorkLeft}, 6},
+		"a lock":                                           {&ledger.LockedError{}, 7},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := outcome.Code(c.err); got != c.want {
@@ -47,6 +51,14 @@ func TestCode(t *testing.T) {
 	}
 }
 
+func unready() error {
+	var list diag.List
+	list.Errorf("secret://a", "is blocked")
+	var invalid *diag.InvalidError
+	errors.As(list.Err(), &invalid)
+	return fmt.Errorf("x: %w", &handover.NotReadyError{What: "B cannot be put into force yet", Invalid: invalid})
+}
+
 func TestAnErrorSaysWhatToDoNext(t *testing.T) {
 	for name, c := range map[string]struct {
 		err  error
@@ -54,6 +66,7 @@ func TestAnErrorSaysWhatToDoNext(t *testing.T) {
 	}{
 		"without a migration": {ledger.ErrNone, "next: identitymesh-migrate plan"},
 		"under a lock":        {&ledger.LockedError{Path: "x"}, "next: identitymesh-migrate status"},
+		"of refs":             {unready(), "error: B cannot be put into force yet:\n  secret://a: is blocked"},
 		"in an outage":        {fault.New(fault.Unavailable, fault.SourceBackend, "no"), "the same command again"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,6 +36,8 @@ type Selection struct {
 	Provider string
 	// Config is the settings file that configures it; empty for the program's own.
 	Config string
+	// File has what Config had when a switch wrote over it; empty while Config has it.
+	File string
 	// Store is what the store must call itself; empty for anything.
 	Store string
 }
@@ -75,6 +77,8 @@ type Store struct {
 	Check provider.CheckReport
 	// Pacer keeps calls that set below what the store takes.
 	Pacer *pace.Pacer
+	// File is the settings file that it was configured by; empty for the program's own.
+	File string
 	// Sleep waits between two tries; nil for the system's clock.
 	Sleep func(context.Context, time.Duration) error
 
@@ -146,7 +150,8 @@ func Open(ctx context.Context, program *boot.Program, environ []string, from, to
 func choose(program *boot.Program, environ []string, s Selection) (catalog.Choice, diag.List) {
 	var problems diag.List
 	settings, inForce, all := program.Settings, program.Choice, program.Plugins()
-	if s.Config != "" {
+	file := cmp.Or(s.File, s.Config)
+	if file != "" {
 		executable, err := os.Executable()
 		if err != nil {
 			problems.Errorf("", "find the program's own file: %v", err)
@@ -154,7 +159,7 @@ func choose(program *boot.Program, environ []string, s Selection) (catalog.Choic
 		}
 		o := catalog.Options{Executable: executable, Environ: environ}
 		var found diag.List
-		settings, found = appsettings.Load(appsettings.Options{File: s.Config, Environ: environ})
+		settings, found = appsettings.Load(appsettings.Options{File: file, Environ: environ})
 		problems.Append("", found)
 		if problems.HasErrors() {
 			return catalog.Choice{}, problems
@@ -178,7 +183,7 @@ func choose(program *boot.Program, environ []string, s Selection) (catalog.Choic
 		}
 		known = append(known, c.Provider)
 	}
-	where := cmp.Or(s.Config, "the configuration")
+	where := cmp.Or(file, "the configuration")
 	problems.Errorf("", "%s has no provider %q; it has: %s", where, s.Provider, strings.Join(known, ", "))
 	return catalog.Choice{}, problems
 }
@@ -191,7 +196,7 @@ func open(ctx context.Context, program *boot.Program, choice catalog.Choice, s S
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, fault.SourceHost, "start the secret provider "+choice.Provider, err)
 	}
-	store := &Store{Caller: carrier, Side: ledger.Side{Provider: choice.Provider, Config: s.Config}, config: choice.Plugin.Config.Reveal()}
+	store := &Store{Caller: carrier, Side: ledger.Side{Provider: choice.Provider, Config: s.Config}, File: cmp.Or(s.File, s.Config), config: choice.Plugin.Config.Reveal()}
 	if store.Info, err = carrier.Info(ctx); err == nil {
 		store.Pacer = pace.New(pace.Config{PerSecond: store.Info.Limits.CallsPerSecond})
 		err = store.check(ctx, carrier)
