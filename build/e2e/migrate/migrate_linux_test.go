@@ -56,10 +56,26 @@ func TestSecretsMoveUnderRunsOfWhichNoneFails(t *testing.T) {
 	// What was set here in the meantime is newer than what the vault has.
 	w.do(-1, "plan")
 	w.do(0, "run", "--replace", "*")
-	w.do(0, "switch")
+	if switched := w.do(0, "switch", "--output", "json"); !json.Valid([]byte(switched)) || !strings.Contains(switched, `"next": "identitymesh-migrate soak --config`) {
+		t.Errorf("more than JSON was said: %s", switched)
+	}
 	w.set(ref(0)) // in the vault, so that the other store has the older one
-	w.do(0, "soak", "--for", "4s")
+	soak := w.start("soak", "--for", "4s")
+	time.Sleep(2 * time.Second)
+	_ = soak.cmd.Process.Kill()
+	_ = soak.cmd.Wait()
+	if said := w.do(6, "purge", "--yes"); !strings.Contains(said, "the soak did not go to its end") {
+		t.Errorf("a purge in the middle of a soak: %s", said)
+	}
+	w.do(0, "soak")
 	w.killed(nothing, "purge", "--yes")
+	if said := w.do(0, "soak", "--for", "1h"); !strings.Contains(said, "passed\nnext: identitymesh-migrate report") {
+		t.Errorf("a soak after the purge: %s", said)
+	}
+	w.do(1, "run") // comes too late, and is not shown as a problem
+	if shown, err := w.db.ListMigrations(t.Context(), 1); err != nil || shown[0].Problem != "" || shown[0].Finished.IsZero() {
+		t.Errorf("after the purge the product has %+v, %v", shown, err)
+	}
 	w.holds("AzureKeyVault")
 	if status := w.do(0, "status", "--output", "json"); !strings.Contains(status, fmt.Sprintf(`"purged": %d`, secrets+2)) {
 		t.Errorf("the status is %s", status)

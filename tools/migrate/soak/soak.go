@@ -67,7 +67,8 @@ type Progress struct {
 	// Reads of all refs; Waiting are refs that connectors use and no run has read yet.
 	Reads   int64 `json:"reads"`
 	Waiting int   `json:"waiting"`
-	// Proved is how many refs can be purged.
+	// Proved is how many refs the target was seen to serve, those that were purged since
+	// included.
 	Proved int `json:"proved"`
 }
 
@@ -94,6 +95,37 @@ func (e *FailedError) Error() string {
 // ErrUnproved is the end of a soak in which refs were not read that connectors use.
 var ErrUnproved = errors.New("refs that connectors use were not read by any run yet: run those connectors, and soak on")
 
+// ErrUnfinished is a purge before a soak went to its end.
+var ErrUnfinished = errors.New("the soak did not go to its end: soak first")
+
+// Ended returns nil when a soak of the target, as it is in force now, went to its end
+// and met no failure. Refs that no run has read by then are for the caller to leave out.
+// Otherwise it returns [ErrUnfinished], or the [*FailedError] that it ended with.
+func Ended(ctx context.Context, l *ledger.Ledger) error {
+	at, err := l.InForce(ctx)
+	if err != nil {
+		return err
+	}
+	about, err := l.Note(ctx, noteSwitch)
+	if err != nil {
+		return err
+	}
+	ended, err := l.Note(ctx, noteEnded)
+	if err != nil {
+		return err
+	}
+	p, err := See(ctx, l)
+	switch {
+	case err != nil:
+		return err
+	case about == at.Format(time.RFC3339Nano) && p.Failed != nil:
+		return &FailedError{*p.Failed}
+	case about != at.Format(time.RFC3339Nano) || ended == "":
+		return ErrUnfinished
+	}
+	return nil
+}
+
 // The facts that the ledger keeps of a soak.
 const (
 	noteBegan  = "soak.began"
@@ -102,6 +134,9 @@ const (
 	noteAfter  = "soak.after"
 	notePassed = "soak.passed"
 	noteFailed = "soak.failed"
+	// noteEnded is when its time was over and nothing had failed, also where some refs
+	// were not read by any run.
+	noteEnded = "soak.ended"
 	// noteSwitch is which time in force the soak is about.
 	noteSwitch = "soak.in force"
 )
@@ -142,7 +177,7 @@ func Open(ctx context.Context, c Config) (*Soak, error) {
 	}
 	for _, n := range []struct{ key, value string }{
 		{noteSwitch, ""}, // until all of it is said
-		{noteFailed, ""}, {notePassed, ""}, {noteAfter, ""}, {noteUntil, s.until.Format(time.RFC3339Nano)},
+		{noteFailed, ""}, {notePassed, ""}, {noteEnded, ""}, {noteAfter, ""}, {noteUntil, s.until.Format(time.RFC3339Nano)},
 		{noteSince, s.since.Format(time.RFC3339Nano)}, {noteBegan, s.began.Format(time.RFC3339Nano)}, {noteSwitch, inForce},
 	} {
 		if err := c.Ledger.SetNote(ctx, n.key, n.value); err != nil {
@@ -171,9 +206,11 @@ func See(ctx context.Context, l *ledger.Ledger) (p Progress, err error) {
 			return p, fmt.Errorf("the ledger %s says of the soak what cannot be read: %w", l.Path(), err)
 		}
 	}
-	return p, l.Entries(ctx, []ledger.State{ledger.Verified, ledger.Switched, ledger.Soaking}, func(e ledger.Entry) error {
+	return p, l.Entries(ctx, []ledger.State{ledger.Verified, ledger.Switched, ledger.Soaking, ledger.Purged}, func(e ledger.Entry) error {
 		p.Reads += e.Reads
 		switch {
+		case e.State == ledger.Purged:
+			p.Proved++
 		case e.Used && e.Reads == 0:
 			p.Waiting++
 		case e.State == ledger.Soaking:
@@ -287,13 +324,15 @@ func (s *Soak) finish(ctx context.Context) (Progress, error) {
 		return s.fail(ctx, failed.Failure)
 	case err != nil:
 		return s.end(ctx, err)
-	case unproved:
-		return s.end(ctx, ErrUnproved)
 	}
-	if err := s.Ledger.SetNote(ctx, notePassed, s.Now().UTC().Format(time.RFC3339Nano)); err != nil {
+	now := s.Now().UTC().Format(time.RFC3339Nano)
+	if err := s.Ledger.SetNote(ctx, noteEnded, now); err != nil {
 		return s.end(ctx, err)
 	}
-	return s.end(ctx, nil)
+	if unproved {
+		return s.end(ctx, ErrUnproved)
+	}
+	return s.end(ctx, s.Ledger.SetNote(ctx, notePassed, now))
 }
 
 // isSecret reports whether a run failed for a reason that providers of secrets have.

@@ -153,10 +153,16 @@ func TestSoak(t *testing.T) {
 			p, err := w.watch(t)
 			var failed *soak.FailedError
 			if c.failed != "" {
+				if err := soak.Ended(t.Context(), w.ledger); !errors.As(err, &failed) {
+					t.Errorf("it failed, and as ended got %v", err)
+				}
 				if !errors.As(err, &failed) || failed.Reason != c.failed || failed.Words == "" || p.Failed == nil {
 					t.Errorf("got %+v, %v", p, err)
 				}
 				return
+			}
+			if err := soak.Ended(t.Context(), w.ledger); err != nil {
+				t.Errorf("it went to its end, and got %v", err)
 			}
 			if !errors.Is(err, c.err) || p.Reads != c.reads || p.Proved != c.proved || (c.err == nil) == p.Passed.IsZero() {
 				t.Errorf("got %+v, %v", p, err)
@@ -179,10 +185,19 @@ func TestSoakThatWasStoppedGoesOnAndCountsNothingTwice(t *testing.T) {
 	if p, err := first.Watch(ctx); !errors.Is(err, context.DeadlineExceeded) || p.Reads != 1 {
 		t.Fatalf("stopped: %+v, %v", p, err)
 	}
+	if err := soak.Ended(t.Context(), w.ledger); !errors.Is(err, soak.ErrUnfinished) {
+		t.Errorf("after it was stopped: %v", err)
+	}
 	w.add("directory", store.Succeeded, "")
 	p, err := w.watch(t)
 	if err != nil || p.Reads != 2 || p.Passed.IsZero() {
 		t.Errorf("went on: %+v, %v", p, err)
+	}
+	if err := w.ledger.SetNote(t.Context(), ledger.NoteInForce, time.Now().Add(time.Second).Format(time.RFC3339Nano)); err != nil {
+		t.Fatal(err)
+	}
+	if err := soak.Ended(t.Context(), w.ledger); !errors.Is(err, soak.ErrUnfinished) {
+		t.Errorf("after another switch: %v", err)
 	}
 }
 
