@@ -134,7 +134,7 @@ func Compare(ctx context.Context, in *stores.Store, ref secret.Ref, value secret
 // ownPrefix begins the tags that providers make for themselves.
 const ownPrefix = "im-"
 
-// Labels leaves out the tags that the source's provider made for itself.
+// Labels are the tags that go along: not those that the source's provider made for itself.
 func Labels(tags map[string]string) map[string]string {
 	out := map[string]string{}
 	for k, v := range tags {

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/tools/migrate/carry"
 	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
 	"github.com/identitymesh/identitymesh/tools/migrate/stores"
 )
@@ -148,27 +148,13 @@ func (r *runner) set(ctx context.Context, ref secret.Ref, got secret.Secret, f f
 		request.Expires = got.Metadata.Expires
 	}
 	if to.Has(facade.Tags) {
-		request.Tags = theirs(got.Metadata.Tags)
+		request.Tags = carry.Labels(got.Metadata.Tags)
 	}
 	written, err := to.Set(ctx, request)
 	if err == nil {
 		to.Pacer.Passed()
 	}
 	return written, err
-}
-
-// ownPrefix begins the tags that providers make for themselves.
-const ownPrefix = "im-"
-
-// theirs leaves out the tags that the source's provider made for itself.
-func theirs(tags map[string]string) map[string]string {
-	out := map[string]string{}
-	for k, v := range tags {
-		if !strings.HasPrefix(strings.ToLower(k), ownPrefix) {
-			out[k] = v
-		}
-	}
-	return out
 }
 
 // failed decides what a set that failed means, and reports whether to look again.
