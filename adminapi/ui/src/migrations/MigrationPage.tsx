@@ -93,30 +93,37 @@ function Facts({ migration: m }: { migration: Details }) {
   );
 }
 
-/** The refs that the API sent, a page at a time; those that need somebody come first. */
+/** The refs that do not get ahead, a page at a time. The API sends no others. */
 function Refs({ migration: m }: { migration: Details }) {
   const view = useOwnView();
   const [state, setState] = useState("");
   const states = [...new Set(m.refs.map((r) => r.state))];
   const all = m.refs.filter((r) => !state || r.state === state).sort((a, b) => Number(stuck.includes(b.state)) - Number(stuck.includes(a.state)));
   const page = localPage(all, view);
-  const total = Object.values(m.counts).reduce((sum, n) => sum + n, 0);
+  const total = stuck.reduce((sum, state) => sum + (m.counts[state] ?? 0), 0);
+  if (m.refs.length === 0) {
+    return (
+      <Text size="sm" c="dimmed">
+        No secret is blocked or has drifted. identitymesh-migrate report lists all of them.
+      </Text>
+    );
+  }
   return (
-    <section aria-label="Secrets of the migration">
+    <section aria-label="Secrets that need somebody">
       <Title order={2} size="h4" mb="xs">
-        Secrets
+        Secrets that need somebody
       </Title>
       <Stack gap="sm">
         {total > m.refs.length && (
           <Text size="sm" c="dimmed">
-            {count(m.refs.length)} of {count(total)} are listed here; identitymesh-migrate report lists all.
+            The first {count(m.refs.length)} of {count(total)} are listed here; identitymesh-migrate status --blocked {total} lists those that are blocked.
           </Text>
         )}
         <div>
           <ChoiceFilter label="State" value={state} onChange={(to) => { setState(to); view.clear(); }} choices={states} />
         </div>
         <Listing
-          label="Secrets of the migration"
+          label="Secrets that need somebody"
           rows={page.items}
           id={(r) => r.ref}
           columns={[
