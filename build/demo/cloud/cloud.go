@@ -69,7 +69,7 @@ func (c *Cloud) start(ctx context.Context, config Config) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	if err := c.program.WaitReady(ctx, process.Says("ready")); err != nil {
-		return fmt.Errorf("%w; if the address is not free, choose another one of loopback: bin/tools/demo up --provider AzureKeyVault --cloud-address ADDRESS", err)
+		return fmt.Errorf("%w; if the address is not free, choose another one of loopback: bin/tools/demo up --cloud-address ADDRESS with --provider AzureKeyVault, or with --vault", err)
 	}
 	file := filepath.Join(c.dir, "access.json")
 	text, err := os.ReadFile(file)
