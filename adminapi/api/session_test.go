@@ -11,6 +11,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/api"
 	"github.com/identitymesh/identitymesh/adminapi/authn"
 	"github.com/identitymesh/identitymesh/adminapi/authz"
+	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/store"
 )
 
@@ -238,5 +239,34 @@ func TestEveryRoleAndPermissionIsExplained(t *testing.T) {
 	}
 	if authn.WayToken != "token" {
 		t.Error("the way's name is part of the API")
+	}
+}
+
+func TestBehindATrustedProxyTheClientsAddressCounts(t *testing.T) {
+	w := newWorld(t)
+	from := func(address, token string) answer {
+		return w.send("POST", "/api/session", `{"token":"`+token+`"}`, "Authorization", "", "X-Forwarded-For", "203.0.113.9, "+address)
+	}
+	for range 5 {
+		from("198.51.100.1", "imat_wrong").problem(t, http.StatusUnauthorized, "sign-in-required")
+	}
+	from("198.51.100.1", token).problem(t, http.StatusTooManyRequests, "too-many-failed-sign-ins")
+	from("198.51.100.2", token).is(t, http.StatusOK, nil)
+
+	w.send("POST", "/api/tokens", `{"name":"far","role":"Viewer"}`, "X-Forwarded-For", "2001:db8::7").is(t, http.StatusCreated, nil)
+	records, err := w.audit.Search(t.Context(), audit.Filter{}, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, r := range records {
+		seen[r.Action] = r.Address
+	}
+	if seen["session.start"] != "198.51.100.2" || seen["tokens.create"] != "2001:db8::7" {
+		t.Errorf("the audit log has the addresses %v", seen)
+	}
+	list, err := w.sessions.List(t.Context(), store.SessionsOf{})
+	if err != nil || len(list) != 1 || list[0].Address != "198.51.100.2" {
+		t.Errorf("sessions %+v, %v", list, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -115,7 +116,7 @@ func newWorld(t *testing.T) *world {
 	}})
 	var ids atomic.Int64
 	server := httptest.NewServer(front.New(front.Config{
-		Mux: mux, SignIn: guard.Require, Public: operations.Public(), Listen: "127.0.0.1:5100", Logger: logger, Tracer: noop.NewTracerProvider(), Now: time.Now,
+		Mux: mux, SignIn: guard.Require, Public: operations.Public(), Listen: "127.0.0.1:5100", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Logger: logger, Tracer: noop.NewTracerProvider(), Now: time.Now,
 		NewID: func() string { return fmt.Sprintf("request-%d", ids.Add(1)) },
 	}))
 	t.Cleanup(server.Close)

@@ -11,6 +11,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -49,10 +50,13 @@ type Config struct {
 	// says that the server's certificate is for a name.
 	Hosts   []string
 	Vouches func(name string) bool
-	Logger  *slog.Logger
-	Tracer  trace.TracerProvider
-	Now     func() time.Time
-	NewID   func() string
+	// TrustedProxies may say in X-Forwarded-For for whom they ask. The address that
+	// they name is what all others find in the request.
+	TrustedProxies []netip.Prefix
+	Logger         *slog.Logger
+	Tracer         trace.TracerProvider
+	Now            func() time.Time
+	NewID          func() string
 }
 
 type front struct {
@@ -89,6 +93,7 @@ var acceptableID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 // the URL than the route.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := f.Now()
+	r = f.fromClient(r)
 	_, pattern := f.Mux.Handler(r)
 	route := pattern[strings.Index(pattern, " ")+1:] // without the method
 	ctx, span := f.tracer.Start(r.Context(), strings.TrimSpace(method(r)+" "+route),

@@ -21,7 +21,7 @@ import (
 )
 
 // serve answers one request through a front with a few routes.
-func serve(t *testing.T, r *http.Request) (*httptest.ResponseRecorder, string) {
+func serve(t *testing.T, r *http.Request, options ...func(*front.Config)) (*httptest.ResponseRecorder, string) {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "start") })
@@ -36,7 +36,7 @@ func serve(t *testing.T, r *http.Request) (*httptest.ResponseRecorder, string) {
 	mux.HandleFunc("GET /api/sign-in", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ways") })
 	mux.HandleFunc("GET /api/panic", func(http.ResponseWriter, *http.Request) { panic("c4nary") })
 	var logs bytes.Buffer
-	h := front.New(front.Config{
+	c := front.Config{
 		Mux: mux, Listen: "127.0.0.1:5100", Hosts: []string{"mesh.example.net", "10.1.2.3"}, Vouches: func(name string) bool { return name == "cert.example.net" }, Public: []string{"GET /api/sign-in"}, Tracer: noop.NewTracerProvider(), Now: time.Now, NewID: func() string { return "new-id" },
 		Logger: slog.New(slog.NewJSONHandler(&logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		SignIn: func(next http.Handler) http.Handler {
@@ -48,9 +48,12 @@ func serve(t *testing.T, r *http.Request) (*httptest.ResponseRecorder, string) {
 				next.ServeHTTP(w, r)
 			})
 		},
-	})
+	}
+	for _, set := range options {
+		set(&c)
+	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
+	front.New(c).ServeHTTP(w, r)
 	return w, logs.String()
 }
 

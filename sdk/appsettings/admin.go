@@ -16,6 +16,11 @@ func (r *reader) adminAPI(s *section) AdminAPI {
 	for i, name := range a.Hosts {
 		a.Hosts[i] = strings.ToLower(name)
 	}
+	for _, text := range s.list("TrustedProxies", aProxy) {
+		if p, err := parseProxy(text); err == nil { // the list has only good ones
+			a.TrustedProxies = append(a.TrustedProxies, p)
+		}
+	}
 	const name = "Listen"
 	n := s.text(name, false)
 	if n == nil {
@@ -67,6 +72,27 @@ func aHostName(name string) error {
 		return errors.New("expected the name of a host such as mesh.example.net, or an IP address, without a port and without *")
 	}
 	return nil
+}
+
+// aProxy accepts whose word about others may count.
+func aProxy(text string) error {
+	_, err := parseProxy(text)
+	return err
+}
+
+func parseProxy(text string) (netip.Prefix, error) {
+	if address, err := netip.ParseAddr(text); err == nil && address.Zone() == "" {
+		address = address.Unmap()
+		return netip.PrefixFrom(address, address.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	switch {
+	case err != nil || p.Addr().Is4In6():
+		return p, errors.New("expected the IP address of a reverse proxy such as 10.1.2.3, or a prefix such as 10.1.2.0/28 or 2001:db8::/64")
+	case p.Bits() == 0:
+		return p, errors.New("it stands for every address, so that anybody could say that he is somebody else; name the reverse proxies only")
+	}
+	return p.Masked(), nil
 }
 
 // ownURL returns where browsers find the Admin API, without a slash at the end.

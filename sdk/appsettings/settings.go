@@ -2,6 +2,7 @@ package appsettings
 
 import (
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -101,6 +102,9 @@ type AdminAPI struct {
 	// Hosts are further names that requests may be sent to, in lower case and without
 	// a port.
 	Hosts []string
+	// TrustedProxies are the reverse proxies that may say for whom they ask; without
+	// bits behind the prefix, and none stands for every address.
+	TrustedProxies []netip.Prefix
 	// URL is where browsers reach the Admin API, as in https://mesh.example.net,
 	// without a path; empty when it is where Listen says.
 	URL string
