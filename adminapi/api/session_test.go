@@ -270,3 +270,33 @@ func TestBehindATrustedProxyTheClientsAddressCounts(t *testing.T) {
 		t.Errorf("sessions %+v, %v", list, err)
 	}
 }
+
+func TestNoTokenOutlivesTheOneThatMadeIt(t *testing.T) {
+	w := newWorld(t)
+	tomorrow := now.Add(24 * time.Hour)
+	_, temporary, err := w.tokens.Create(t.Context(), store.AdminToken{Name: "temporary", Role: string(authz.Admin), Expires: tomorrow})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie, _ := w.session(temporary)
+	for i, header := range [][]string{{"Authorization", "Bearer " + temporary}, byCookie(cookie)} {
+		for path, body := range map[string]string{
+			"expires":      `{"name":"x","role":"Viewer","expires":"` + tomorrow.Add(time.Second).Format(time.RFC3339) + `"}`,
+			"never":        `{"name":"x","role":"Viewer","never":true}`,
+			"name expires": `{"role":"Viewer","expires":"2199-01-01T00:00:00Z"}`,
+		} {
+			p := w.send("POST", "/api/tokens", body, header...).problem(t, http.StatusUnprocessableEntity, "invalid-input")
+			if got := paths(p); got != path || !strings.Contains(p.Errors[len(p.Errors)-1].Message, tomorrow.Format(time.RFC3339)) {
+				t.Errorf("%s: %+v", body, p.Errors)
+			}
+		}
+		name := []string{"by token", "by session"}[i]
+		var made api.CreatedToken
+		w.send("POST", "/api/tokens", `{"name":"`+name+`","role":"Viewer"}`, header...).is(t, http.StatusCreated, &made)
+		if !made.Expires.Equal(tomorrow) {
+			t.Errorf("%s, without a time, one until %s is made", name, made.Expires)
+		}
+		body := `{"name":"` + name + ` 2","role":"Viewer","expires":"` + tomorrow.Format(time.RFC3339) + `"}`
+		w.send("POST", "/api/tokens", body, header...).is(t, http.StatusCreated, &made)
+	}
+}

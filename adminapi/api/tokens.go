@@ -23,8 +23,8 @@ type TokenInput struct {
 	Name        string    `json:"name" doc:"1 to 200 bytes, unique without regard to case; the audit log names it." example:"nightly report"`
 	Role        string    `json:"role,omitempty" enum:"Viewer,Operator,Admin" doc:"What the token may do; the weakest role with all permissions when left out."`
 	Permissions []string  `json:"permissions,omitempty" doc:"Only these of the role's permissions; all of them when left out." example:"[\"runs.read\",\"runs.start\"]"`
-	Expires     time.Time `json:"expires,omitzero" doc:"When it stops being valid; in 90 days when left out."`
-	Never       bool      `json:"never,omitempty" doc:"It stays valid until it is deleted."`
+	Expires     time.Time `json:"expires,omitzero" doc:"When it stops being valid; in 90 days when left out, or earlier with the token that signed in whoever makes it."`
+	Never       bool      `json:"never,omitempty" doc:"It stays valid until it is deleted. Not for whoever signed in with a token that expires."`
 }
 
 // Token is an API token without what signs in.
@@ -85,7 +85,7 @@ func (a *API) tokens() {
 	}, a.listTokens)
 	registerCreate(a, authz.TokensWrite, "tokens.create", huma.Operation{
 		OperationID: "create-token", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagSignIn},
-		Summary: "Make an API token", Description: "The answer has the token, which is stored nowhere. Nobody can make one that may do more than he himself.",
+		Summary: "Make an API token", Description: "The answer has the token, which is stored nowhere. Nobody can make one that may do more than he himself, nor one that outlives the token that he signed in with.",
 	}, noAnswer, a.createToken)
 	takes[TokenInput](a, http.MethodPost, all)
 	registerChange(a, authz.TokensWrite, "tokens.delete", huma.Operation{
@@ -144,7 +144,8 @@ func (a *API) listTokens(ctx context.Context, in *struct {
 // tokenLife is how long a token is valid when nobody says.
 const tokenLife = 90 * 24 * time.Hour
 
-func (a *API) checkToken(in TokenInput) (problems diag.List) {
+// checkToken says what is wrong with the input; limit is as [API.tokenLimit] has it.
+func (a *API) checkToken(in TokenInput, limit time.Time) (problems diag.List) {
 	name := strings.TrimSpace(in.Name)
 	switch {
 	case name == "" || len(name) > store.MaxNameBytes:
@@ -164,12 +165,39 @@ func (a *API) checkToken(in TokenInput) (problems diag.List) {
 		problems.Errorf("expires", "either this or never")
 	case !in.Expires.IsZero() && !in.Expires.After(a.Now()):
 		problems.Errorf("expires", "it must be in the future")
+	case !limit.IsZero() && in.Never:
+		problems.Errorf("never", "the token that you signed in with expires at %s, and none that it makes may outlive it; let this one expire too", limit.Format(time.RFC3339))
+	case !limit.IsZero() && in.Expires.After(limit):
+		problems.Errorf("expires", "the token that you signed in with expires at %s, and none that it makes may outlive it; take that time or an earlier one", limit.Format(time.RFC3339))
 	}
 	return problems
 }
 
+// tokenLimit returns when the latest token expires that who makes the request may
+// make, zero for never: with a token that expires nobody must keep what it may do for
+// longer. A session begun by a token has the token's name.
+func (a *API) tokenLimit(ctx context.Context) (time.Time, error) {
+	who := authz.From(ctx)
+	if who.Kind != authz.Token {
+		return time.Time{}, nil
+	}
+	list, err := a.Tokens.List(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	at := slices.IndexFunc(list, func(t store.AdminToken) bool { return t.Name == who.Name })
+	if at < 0 {
+		return time.Time{}, authn.Required("The token that signed you in was deleted just now.")
+	}
+	return utc(list[at].Expires), nil
+}
+
 func (a *API) createToken(ctx context.Context, in *struct{ Payload }) (c change[createdToken], err error) {
-	input, err := decode(a, in.Payload, a.checkToken)
+	limit, err := a.tokenLimit(ctx)
+	if err != nil {
+		return c, err
+	}
+	input, err := decode(a, in.Payload, func(in TokenInput) diag.List { return a.checkToken(in, limit) })
 	if err != nil {
 		return c, err
 	}
@@ -183,6 +211,9 @@ func (a *API) createToken(ctx context.Context, in *struct{ Payload }) (c change[
 	}
 	if want.Expires.IsZero() && !input.Never {
 		want.Expires = a.Now().Add(tokenLife)
+		if !limit.IsZero() && limit.Before(want.Expires) {
+			want.Expires = limit
+		}
 	}
 	for _, p := range authn.PrincipalOf(want).Permissions {
 		if !who.May(p) {

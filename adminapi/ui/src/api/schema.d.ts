@@ -895,7 +895,7 @@ export interface paths {
         put?: never;
         /**
          * Make an API token
-         * @description The answer has the token, which is stored nowhere. Nobody can make one that may do more than he himself.
+         * @description The answer has the token, which is stored nowhere. Nobody can make one that may do more than he himself, nor one that outlives the token that he signed in with.
          */
         post: operations["create-token"];
         delete?: never;
@@ -2468,7 +2468,7 @@ export interface components {
         TokenInput: {
             /**
              * Format: date-time
-             * @description When it stops being valid; in 90 days when left out.
+             * @description When it stops being valid; in 90 days when left out, or earlier with the token that signed in whoever makes it.
              */
             expires?: string;
             /**
@@ -2476,7 +2476,7 @@ export interface components {
              * @example nightly report
              */
             name: string;
-            /** @description It stays valid until it is deleted. */
+            /** @description It stays valid until it is deleted. Not for whoever signed in with a token that expires. */
             never?: boolean;
             /**
              * @description Only these of the role's permissions; all of them when left out.
