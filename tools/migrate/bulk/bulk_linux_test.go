@@ -89,7 +89,7 @@ func TestTenThousandSecretsGoToAVaultAndBack(t *testing.T) {
 	w.clean(canary)
 
 	// And back, into a store that has none of them.
-	w.configure("appsettings.json", "other")
+	w.configure("appsettings.json", "other", vaultHost)
 	back := []string{"--ledger", w.folder + "/back"}
 	w.must(0, append(back, "plan", "--from", "AzureKeyVault", "--to", "DPAPI"), "10000  create", "a run can take over everything")
 	w.must(0, append(back, "run"), " 10000  copied", " 10000  verified")

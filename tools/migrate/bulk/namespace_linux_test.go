@@ -23,6 +23,7 @@ const (
 	// that the outer one built.
 	insideKey = "IDENTITYMESH_TEST_BULK_PROGRAMS"
 	vaultHost = "contoso-im.vault.azure.net"
+	otherHost = "fabrikam-im.vault.azure.net"
 )
 
 // built is the folder of the programs; missing says why there are none.
@@ -144,7 +145,7 @@ func furnish() error {
 		return err
 	}
 	defer os.Remove(hosts.Name())
-	_, err = fmt.Fprintf(hosts, "127.0.0.1 localhost %s login.microsoftonline.com login.windows.net login.microsoft.com\n", vaultHost)
+	_, err = fmt.Fprintf(hosts, "127.0.0.1 localhost %s %s login.microsoftonline.com login.windows.net login.microsoft.com\n", vaultHost, otherHost)
 	if err != nil {
 		return err
 	}

@@ -46,8 +46,8 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	w := &world{T: t, folder: folder}
 	w.vault()
-	w.configure("appsettings.json", "data")
-	w.configure("other.json", "other")
+	w.configure("appsettings.json", "data", vaultHost)
+	w.configure("other.json", "other", vaultHost)
 	return w
 }
 
@@ -58,7 +58,7 @@ func (w *world) vault() {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		w.Fatal(err)
 	}
-	cmd := exec.CommandContext(w.Context(), filepath.Join(built, "fakevault"), "-listen", "127.0.0.1:443", "-vaults", vaultHost, "-dir", dir)
+	cmd := exec.CommandContext(w.Context(), filepath.Join(built, "fakevault"), "-listen", "127.0.0.1:443", "-vaults", vaultHost+","+otherHost, "-dir", dir)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -97,11 +97,11 @@ func (w *world) signIn(id, password string) {
 	}
 }
 
-func (w *world) configure(file, data string) {
+func (w *world) configure(file, data, vault string) {
 	w.Helper()
 	text, err := json.Marshal(map[string]any{
 		"IdentityMesh": map[string]any{"DataFolder": data, "PluginFolder": built},
-		"Secrets":      map[string]any{"KeyVault": map[string]any{"VaultUri": "https://" + vaultHost + "/"}},
+		"Secrets":      map[string]any{"KeyVault": map[string]any{"VaultUri": "https://" + vault + "/"}},
 	})
 	if err == nil {
 		err = os.WriteFile(filepath.Join(w.folder, file), text, 0o600)

@@ -76,10 +76,10 @@ func (s *session) purge(ctx context.Context, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if err := s.printPurge(ctx, o); err != nil {
+	if err := s.printPurge(ctx, o, unproved); err != nil {
 		return err
 	}
-	if len(o.Kept) > 0 {
+	if len(o.Kept)+unproved > 0 {
 		return &commandline.Reported{Code: outcome.WorkLeft}
 	}
 	return nil
@@ -88,10 +88,12 @@ func (s *session) purge(ctx context.Context, yes bool) error {
 // purged is the JSON form of a purge.
 type purged struct {
 	purge.Outcome
-	Next string `json:"next"`
+	// Waiting refs were kept, because no run has read them from the target yet.
+	Waiting int    `json:"waiting"`
+	Next    string `json:"next"`
 }
 
-func (s *session) printPurge(ctx context.Context, o purge.Outcome) error {
+func (s *session) printPurge(ctx context.Context, o purge.Outcome, waiting int) error {
 	next, err := s.next(ctx)
 	if err != nil {
 		return err
@@ -100,7 +102,7 @@ func (s *session) printPurge(ctx context.Context, o purge.Outcome) error {
 		if o.Kept == nil {
 			o.Kept = []purge.Kept{}
 		}
-		return s.printJSON(purged{o, next})
+		return s.printJSON(purged{o, waiting, next})
 	}
 	text := fmt.Sprintf("purged %s from %s\n", some(o.Purged, "secret", "secrets"), named(s.migration.From))
 	for _, k := range o.Kept {

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 
 	"github.com/urfave/cli/v2"
 
@@ -80,8 +81,6 @@ func (s *session) rollback(ctx context.Context, c *cli.Context, o handover.Rollb
 	if err != nil {
 		return err
 	}
-	if err := s.printHandover(ctx, s.migration.From, done); err != nil {
-		return err
-	}
-	return s.doctor(ctx, c)
+	examined := s.doctor(ctx, c)
+	return errors.Join(s.printHandover(context.WithoutCancel(ctx), s.migration.From, done), examined)
 }

@@ -105,6 +105,9 @@ func (s *session) transfer(ctx context.Context, c *cli.Context, concurrency int,
 	})
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
+			if result.Copied+result.Adopted+result.Verified == 0 {
+				return err
+			}
 			s.note("copied %d and verified %d until then; the same command goes on from there", result.Copied+result.Adopted, result.Verified)
 			return err
 		}

@@ -85,8 +85,7 @@ func (s *session) report(ctx context.Context, limit int) (report, error) {
 	if err != nil {
 		return r, err
 	}
-	// One from before a rollback says nothing of what comes now.
-	if !watch.Began.IsZero() && r.Counts[ledger.Switched]+r.Counts[ledger.Soaking]+r.Counts[ledger.Purged] > 0 {
+	if !watch.Began.IsZero() {
 		r.Soak = &watch
 	}
 	begun, err := s.begun(ctx, open)

@@ -2,6 +2,7 @@ package command
 
 import (
 	"context"
+	"errors"
 
 	"github.com/urfave/cli/v2"
 
@@ -58,10 +59,8 @@ func (s *session) switchOver(ctx context.Context, c *cli.Context, allowed []secr
 	if err != nil {
 		return err
 	}
-	if err := s.printHandover(ctx, s.migration.To, done); err != nil {
-		return err
-	}
-	return s.doctor(ctx, c)
+	examined := s.doctor(ctx, c)
+	return errors.Join(s.printHandover(context.WithoutCancel(ctx), s.migration.To, done), examined)
 }
 
 // verifyConcurrency is how many refs are compared at once.

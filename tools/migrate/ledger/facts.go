@@ -55,7 +55,7 @@ func (l *Ledger) Time(ctx context.Context, key string) (time.Time, error) {
 // ErrSwitched is a command that would set the target from the source while the target
 // is the one that is in force.
 var ErrSwitched = errors.New("the target is in force, or a rollback did not come to its end, and nothing is copied over it: " +
-	"set secrets with secretscli, or go back with \"identitymesh-migrate rollback\" and begin anew")
+	"set secrets with secretscli; until a purge, \"identitymesh-migrate rollback\" goes back, and then you can begin anew")
 
 // NotSwitched returns [ErrSwitched] from when the target was in force everywhere to the
 // end of a rollback.

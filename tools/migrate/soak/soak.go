@@ -102,12 +102,7 @@ var ErrUnfinished = errors.New("the soak did not go to its end: soak first")
 // and met no failure. Refs that no run has read by then are for the caller to leave out.
 // Otherwise it returns [ErrUnfinished], or the [*FailedError] that it ended with.
 func Ended(ctx context.Context, l *ledger.Ledger) error {
-	at, err := l.InForce(ctx)
-	if err != nil {
-		return err
-	}
-	about, err := l.Note(ctx, noteSwitch)
-	if err != nil {
+	if _, err := l.InForce(ctx); err != nil {
 		return err
 	}
 	ended, err := l.Note(ctx, noteEnded)
@@ -118,9 +113,9 @@ func Ended(ctx context.Context, l *ledger.Ledger) error {
 	switch {
 	case err != nil:
 		return err
-	case about == at.Format(time.RFC3339Nano) && p.Failed != nil:
+	case p.Failed != nil:
 		return &FailedError{*p.Failed}
-	case about != at.Format(time.RFC3339Nano) || ended == "":
+	case p.Began.IsZero() || ended == "":
 		return ErrUnfinished
 	}
 	return nil
@@ -187,8 +182,15 @@ func Open(ctx context.Context, c Config) (*Soak, error) {
 	return s, nil
 }
 
-// See returns how far the soak is.
+// See returns how far the soak is; nothing before there was one since the last switch.
 func See(ctx context.Context, l *ledger.Ledger) (p Progress, err error) {
+	at, err := l.Time(ctx, ledger.NoteInForce)
+	if err != nil {
+		return p, err
+	}
+	if about, err := l.Note(ctx, noteSwitch); err != nil || at.IsZero() || about != at.Format(time.RFC3339Nano) {
+		return p, err
+	}
 	for _, n := range []struct {
 		key  string
 		into *time.Time

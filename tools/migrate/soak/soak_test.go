@@ -199,6 +199,9 @@ func TestSoakThatWasStoppedGoesOnAndCountsNothingTwice(t *testing.T) {
 	if err := soak.Ended(t.Context(), w.ledger); !errors.Is(err, soak.ErrUnfinished) {
 		t.Errorf("after another switch: %v", err)
 	}
+	if p, err := soak.See(t.Context(), w.ledger); err != nil || !p.Began.IsZero() || p.Reads != 0 {
+		t.Errorf("after another switch: %+v, %v", p, err)
+	}
 }
 
 func TestSoakNeedsTheTargetInForce(t *testing.T) {
