@@ -47,7 +47,7 @@ const Codes = `Exit codes:
   3  there is no migration: plan one first
   4  the configuration cannot be used, or is not the one of the plan
   5  a store or its plugin cannot be reached, or did not answer in time
-  6  refs are left that need an operator or another run; "status" names them
+  6  refs are left that need an operator, another run or a soak; "status" names them
   7  another process works with the migration
   8  a switch or a rollback stopped half way: repeat it, or go the other way
   9  a soak met a run that failed because of a secret`
