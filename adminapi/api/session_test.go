@@ -282,11 +282,11 @@ func TestNoTokenOutlivesTheOneThatMadeIt(t *testing.T) {
 	for i, header := range [][]string{{"Authorization", "Bearer " + temporary}, byCookie(cookie)} {
 		for path, body := range map[string]string{
 			"expires":      `{"name":"x","role":"Viewer","expires":"` + tomorrow.Add(time.Second).Format(time.RFC3339) + `"}`,
-			"never":        `{"name":"x","role":"Viewer","never":true}`,
+			"expires ":     `{"name":"x","role":"Viewer","never":true}`,
 			"name expires": `{"role":"Viewer","expires":"2199-01-01T00:00:00Z"}`,
 		} {
 			p := w.send("POST", "/api/tokens", body, header...).problem(t, http.StatusUnprocessableEntity, "invalid-input")
-			if got := paths(p); got != path || !strings.Contains(p.Errors[len(p.Errors)-1].Message, tomorrow.Format(time.RFC3339)) {
+			if got := paths(p); got != strings.TrimSpace(path) || !strings.Contains(p.Errors[len(p.Errors)-1].Message, tomorrow.Format(time.RFC3339)) {
 				t.Errorf("%s: %+v", body, p.Errors)
 			}
 		}

@@ -166,7 +166,7 @@ func (a *API) checkToken(in TokenInput, limit time.Time) (problems diag.List) {
 	case !in.Expires.IsZero() && !in.Expires.After(a.Now()):
 		problems.Errorf("expires", "it must be in the future")
 	case !limit.IsZero() && in.Never:
-		problems.Errorf("never", "the token that you signed in with expires at %s, and none that it makes may outlive it; let this one expire too", limit.Format(time.RFC3339))
+		problems.Errorf("expires", "the token that you signed in with expires at %s, and none that it makes may outlive it; let this one expire too", limit.Format(time.RFC3339))
 	case !limit.IsZero() && in.Expires.After(limit):
 		problems.Errorf("expires", "the token that you signed in with expires at %s, and none that it makes may outlive it; take that time or an earlier one", limit.Format(time.RFC3339))
 	}
