@@ -52,7 +52,9 @@ func (a *API) reloadEverywhere(ctx context.Context) (d done[struct{ Body ReloadR
 		}
 	}
 	// It goes on when the client gives up: half a reload is of no use to anybody.
-	if err := a.Reload(context.WithoutCancel(ctx), "Admin API, by "+operator); err != nil {
+	err = a.Reload(context.WithoutCancel(ctx), "Admin API, by "+operator)
+	a.checks.forget()
+	if err != nil {
 		report.OK, report.Problem, d.outcome = false, err.Error(), fault.Of(err)
 	}
 	report.Provider = a.plugin()

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/identitymesh/identitymesh/adminapi/api"
 	"github.com/identitymesh/identitymesh/adminapi/authn"
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/host"
@@ -152,6 +154,27 @@ func TestTheProviderIsCheckedOnDemand(t *testing.T) {
 	w.send("GET", "/api/provider/check", "").is(t, http.StatusOK, &r)
 	if !r.OK || r.Target != "memory" || r.Identity != "tester" || len(r.Results) != 2 || r.Results[0].LatencySeconds != 0.001 || !r.Results[1].Skipped {
 		t.Errorf("report %+v", r)
+	}
+}
+
+func TestWhoMayOnlyLookCannotUseUpTheStoresQuota(t *testing.T) {
+	w := newWorld(t)
+	w.reload = func(context.Context, string) error { return nil }
+	viewer := []string{"Authorization", "Bearer " + w.role("viewer", authz.Viewer)}
+	for round := 1; round <= 2; round++ {
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				if a := w.send("GET", "/api/provider/check", "", viewer...); a.StatusCode != http.StatusOK {
+					t.Errorf("status %d: %s", a.StatusCode, a.body)
+				}
+			})
+		}
+		all.Wait()
+		if w.vault.checks != round {
+			t.Errorf("the store was checked %d times after %d rounds", w.vault.checks, round)
+		}
+		w.send("POST", "/api/provider/reload", "").is(t, http.StatusOK, nil)
 	}
 }
 

@@ -25,8 +25,8 @@ type vault struct {
 	// earlier versions, and what was deleted and can be recovered.
 	earlier map[secret.Ref][]secret.Metadata
 	deleted map[secret.Ref]secret.Secret
-	// pages counts the pages that were listed, described the secrets.
-	pages, described int
+	// pages counts the pages that were listed, described the secrets, checks the checks.
+	pages, described, checks int
 }
 
 func (v *vault) definition() provider.Definition[*vault] {
@@ -204,6 +204,7 @@ func (v *vault) List(_ context.Context, req provider.ListRequest) (secret.Page, 
 func (v *vault) Check(context.Context) (provider.CheckReport, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.checks++
 	if v.fails != nil {
 		return provider.CheckReport{}, v.fails
 	}

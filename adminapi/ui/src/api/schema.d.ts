@@ -478,7 +478,7 @@ export interface paths {
         };
         /**
          * Try now what works in the secret store
-         * @description Changes nothing and reveals nothing.
+         * @description Changes nothing and reveals nothing. Who asks while a check is under way, or within two seconds of its end, gets its answer.
          */
         get: operations["check-provider"];
         put?: never;
