@@ -115,6 +115,7 @@ type API struct {
 	huma      huma.API
 	inspected *inspections
 	checks    *checks
+	whole     wholeReads
 	live      *live.Broadcaster
 	hours     *hours
 	// unrecorded are operations that could change something without a record.
@@ -131,7 +132,7 @@ const bearer, session = "token", "session"
 // New adds the operations and their document to mux. Call [API.Close] in the end, or
 // streams of events keep the server from stopping.
 func New(mux *http.ServeMux, c Config) (*API, error) {
-	a := &API{Config: c, inspected: &inspections{turn: make(chan struct{}, 1)}, checks: &checks{now: c.Now}}
+	a := &API{Config: c, inspected: &inspections{turn: make(chan struct{}, 1)}, checks: &checks{now: c.Now}, whole: make(wholeReads, mostWholeReads)}
 	a.live = a.newLive()
 	a.hours = newHours(func(ctx context.Context, from, to time.Time, visit func(store.FinishedRun)) error {
 		return c.Store.EachFinished(ctx, "", from, to, visit)

@@ -58,7 +58,7 @@ func (a *API) audit() {
 		OperationID: "export-audit", Method: http.MethodGet, Path: "/api/audit/export", Tags: []string{tagAudit},
 		Summary: "Read the whole audit log",
 		Description: "One record as JSON in each line, the oldest first, and a last line that names the newest record. " +
-			"identitymesh-adminapi audit verify --file checks it without the database.",
+			"identitymesh-adminapi audit verify --file checks it without the database. " + wholeWords,
 		Responses: map[string]*huma.Response{"200": {
 			Description: "The log.", Content: map[string]*huma.MediaType{auditExport: {Schema: &huma.Schema{Type: huma.TypeString}}},
 		}},
@@ -107,6 +107,12 @@ func (a *API) listAudit(ctx context.Context, in *struct {
 func (a *API) exportAudit(context.Context, *struct{}) (*huma.StreamResponse, error) {
 	return &huma.StreamResponse{Body: func(ctx huma.Context) {
 		r, w := humago.Unwrap(ctx)
+		release, err := a.whole.begin()
+		if err != nil {
+			problem.Write(w, r, a.problem(r.Context(), err))
+			return
+		}
+		defer release()
 		w.Header().Set("Content-Type", auditExport)
 		w.Header().Set("Content-Disposition", `attachment; filename="`+auditExportName+`"`)
 		out := &slowly{w: w, control: http.NewResponseController(w)}

@@ -57,7 +57,7 @@ func (a *API) auditVerify() {
 		OperationID: "verify-audit", Method: http.MethodGet, Path: "/api/audit/verify", Tags: []string{tagAudit},
 		Summary: "Check that nobody changed the audit log",
 		Description: "Reads all of it, which takes its time: first who changed what, then, connector by connector, what runs did to objects. " +
-			"When that takes long, the answer says where to go on.",
+			"When that takes long, the answer says where to go on. " + wholeWords,
 	}, a.verifyAudit)
 }
 
@@ -71,6 +71,11 @@ func (a *API) verifyAudit(ctx context.Context, in *verifyInput) (*struct{ Body A
 	if in.Chain != "" && in.After != "" {
 		return nil, problem.Invalid(problem.Item{Path: "query:after", Message: "it goes on with all chains, so it cannot be together with chain"})
 	}
+	release, err := a.whole.begin()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	ids, err := a.Audit.Connectors(ctx)
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ func TestAVerificationThatTakesLongSaysWhereToGoOn(t *testing.T) {
 	}
 	for step, parts := range map[time.Duration]int{time.Second: 1, verifyLimit + time.Second: connectors} {
 		now := time.Now()
-		a := &API{Config: Config{Audit: log, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { now = now.Add(step); return now }}}
+		a := &API{whole: make(wholeReads, 1), Config: Config{Audit: log, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { now = now.Add(step); return now }}}
 		chains, asked := 0, 0
 		for after := ""; ; {
 			out, err := a.verifyAudit(ctx, &verifyInput{After: after})

@@ -47,15 +47,17 @@ const token = "imat_test"
 // world is the whole Admin API but its process, with a provider behind the real
 // gRPC path and a real database.
 type world struct {
-	t      *testing.T
-	url    string
-	store  *store.Store
-	audit  *audit.Log
-	vault  *vault
-	status host.Status
-	reload func(ctx context.Context, trigger string) error
-	shelf  shelved
-	api    *api.API
+	t   *testing.T
+	url string
+	// handler is what answers at url.
+	handler http.Handler
+	store   *store.Store
+	audit   *audit.Log
+	vault   *vault
+	status  host.Status
+	reload  func(ctx context.Context, trigger string) error
+	shelf   shelved
+	api     *api.API
 	// signedOut is what streams hear when they ask.
 	signedOut atomic.Bool
 	settings  *appsettings.Settings
@@ -115,10 +117,11 @@ func newWorld(t *testing.T) *world {
 		return now.Add(time.Duration(hours.Add(1)) * time.Hour)
 	}})
 	var ids atomic.Int64
-	server := httptest.NewServer(front.New(front.Config{
+	w.handler = front.New(front.Config{
 		Mux: mux, SignIn: guard.Require, Public: operations.Public(), Listen: "127.0.0.1:5100", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, Logger: logger, Tracer: noop.NewTracerProvider(), Now: time.Now,
 		NewID: func() string { return fmt.Sprintf("request-%d", ids.Add(1)) },
-	}))
+	})
+	server := httptest.NewServer(w.handler)
 	t.Cleanup(server.Close)
 	t.Cleanup(operations.Close)
 	w.api = operations

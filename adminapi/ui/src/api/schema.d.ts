@@ -67,7 +67,7 @@ export interface paths {
         };
         /**
          * Read the whole audit log
-         * @description One record as JSON in each line, the oldest first, and a last line that names the newest record. identitymesh-adminapi audit verify --file checks it without the database.
+         * @description One record as JSON in each line, the oldest first, and a last line that names the newest record. identitymesh-adminapi audit verify --file checks it without the database. While two such requests are under way, others are answered 429.
          */
         get: operations["export-audit"];
         put?: never;
@@ -87,7 +87,7 @@ export interface paths {
         };
         /**
          * Check that nobody changed the audit log
-         * @description Reads all of it, which takes its time: first who changed what, then, connector by connector, what runs did to objects. When that takes long, the answer says where to go on.
+         * @description Reads all of it, which takes its time: first who changed what, then, connector by connector, what runs did to objects. When that takes long, the answer says where to go on. While two such requests are under way, others are answered 429.
          */
         get: operations["verify-audit"];
         put?: never;
