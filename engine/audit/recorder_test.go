@@ -112,7 +112,14 @@ func (w *world) lock() (unlock func()) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	// SQLite lets nobody queue: who waits may find others before him for long.
 	tx, err := other.Write.BeginTx(context.Background(), nil)
+	for range 5 {
+		if err == nil {
+			break
+		}
+		tx, err = other.Write.BeginTx(context.Background(), nil)
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
