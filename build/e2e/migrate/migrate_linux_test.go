@@ -32,9 +32,11 @@ func TestSecretsMoveUnderRunsOfWhichNoneFails(t *testing.T) {
 			w.set(ref(turn))
 		}
 	}
-	rotateInVault := func() {
-		if text, err := os.ReadFile(w.settings()); err == nil && strings.Contains(string(text), `"AzureKeyVault"`) {
-			rotate()
+	inForce := func(vault bool) func() {
+		return func() {
+			if text, err := os.ReadFile(w.settings()); err == nil && strings.Contains(string(text), `"AzureKeyVault"`) == vault {
+				rotate()
+			}
 		}
 	}
 
@@ -43,14 +45,14 @@ func TestSecretsMoveUnderRunsOfWhichNoneFails(t *testing.T) {
 	w.set(ref(0)) // after its copy
 	w.killed(nothing, "verify")
 	w.set(ref(1)) // after the last look at it
-	w.killed(rotateInVault, "switch")
+	w.killed(inForce(true), "switch")
 	w.holds("AzureKeyVault")
 
 	// There and back again, with what was set meanwhile.
 	w.set(ref(0))
 	w.set(ref(secrets)) // for the first time
 	turn = 0
-	w.killed(rotate, "rollback")
+	w.killed(inForce(false), "rollback")
 	w.holds("DPAPI")
 
 	// What was set here in the meantime is newer than what the vault has.
