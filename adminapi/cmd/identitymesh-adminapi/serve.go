@@ -189,7 +189,7 @@ func serve(ctx context.Context, session service.Session) error {
 			Mux: mux, SignIn: guard.Require, Done: requests.Done, Public: operations.Public(),
 			Listen: settings.AdminAPI.Listen, Hosts: hosts(settings.AdminAPI), Vouches: certificate.vouches,
 			TrustedProxies: settings.AdminAPI.TrustedProxies,
-			Logger: logger, Tracer: program.Tracer, Now: time.Now, NewID: uuid.NewString,
+			Logger:         logger, Tracer: program.Tracer, Now: time.Now, NewID: uuid.NewString,
 		}),
 		ReadHeaderTimeout: readHeaderLimit, ReadTimeout: readLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit,
 		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
