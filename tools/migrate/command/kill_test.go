@@ -50,7 +50,8 @@ func TestARunThatIsKilledAtAnyRecordGoesOn(t *testing.T) {
 		w.clean()
 		if !killed {
 			t.Logf("%d records, a kill before each", n-1)
-			if n < 8 {
+			// How many there are depends on how many are written together.
+			if n < 6 {
 				t.Errorf("only %d records were met", n)
 			}
 			return

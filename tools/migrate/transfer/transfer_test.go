@@ -92,6 +92,9 @@ func TestReplaceTakesTheSourcesValueUnlessItIsTheOlder(t *testing.T) {
 	w.to.Put(ref(1), "old")
 	w.from.Put(ref(1), canary)
 	w.from.Put(ref(2), canary)
+	for set := time.Now(); !time.Now().After(set); { // some systems' clocks tick slowly
+		time.Sleep(time.Millisecond)
+	}
 	w.to.Put(ref(2), "newer")
 	w.planned().replace = func(secret.Ref) bool { return true }
 	if r := w.run(); r.Copied != 1 || r.Blocked != 1 {
