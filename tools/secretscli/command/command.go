@@ -9,28 +9,16 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/commandline"
 	"github.com/identitymesh/identitymesh/tools/secretscli/outcome"
 )
 
 // Config is what the program takes from its process.
-type Config struct {
-	// Build says which build of the program this is.
-	Build buildinfo.Info
-	// Environ is os.Environ().
-	Environ []string
-	Stdin   *os.File
-	// Stdout receives the result, whole and at the end; Stderr everything else.
-	Stdout, Stderr io.Writer
-	// Now is the clock.
-	Now func() time.Time
-}
+type Config = commandline.Process
 
 // The names of the options that several places know.
 const (
