@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -112,13 +113,19 @@ func install(t *testing.T) *installation {
 	return i
 }
 
-// run runs the program to its end.
+// run runs the program to its end; one that goes on serving is ended, and then
+// the test too.
 func (i *installation) run(arguments ...string) (stdout, stderr string, code int) {
 	i.t.Helper()
+	ctx, cancel := context.WithTimeout(i.t.Context(), 2*patience)
+	defer cancel()
 	var out, problems bytes.Buffer
-	cmd := exec.CommandContext(i.t.Context(), binary(program), arguments...)
+	cmd := exec.CommandContext(ctx, binary(program), arguments...)
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	_ = cmd.Run() // the code says it
+	if ctx.Err() != nil {
+		i.t.Fatalf("%s %q did not end by itself: %s %s", program, arguments, &out, &problems)
+	}
 	return out.String(), problems.String(), cmd.ProcessState.ExitCode()
 }
 

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -44,7 +45,8 @@ type Realm struct {
 // patience is long, because a domain takes a minute to be made on a busy host.
 const patience = 5 * time.Minute
 
-// tools ends the test when a tool is missing: as skipped, but on CI as failed.
+// tools ends the test when a tool is missing: as skipped, but on CI as failed,
+// except on Windows.
 func tools(t testing.TB, packages string, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -56,7 +58,8 @@ func tools(t testing.TB, packages string, names ...string) {
 
 func missing(t testing.TB, what, packages string) {
 	t.Helper()
-	if os.Getenv("CI") == "true" {
+	// No KDC that could be started by a test exists for Windows.
+	if os.Getenv("CI") == "true" && runtime.GOOS != "windows" {
 		t.Fatalf("%s is not installed (Debian: %s)", what, packages)
 	}
 	t.Skipf("NOT TESTED against a real domain controller: %s is not installed (Debian: %s)", what, packages)
