@@ -42,7 +42,7 @@ type MigrationDetails struct {
 type MigrationRef struct {
 	Ref     string `json:"ref"`
 	State   string `json:"state" example:"blocked"`
-	Reason  string `json:"reason,omitempty" example:"TOO_LARGE"`
+	Reason  string `json:"reason,omitempty" example:"too-large"`
 	Message string `json:"message,omitempty"`
 }
 

@@ -21,7 +21,7 @@ func TestAMigrationIsShownWithItsBlockedRefs(t *testing.T) {
 		{ID: "old", Step: "purge", Started: now.Add(-time.Hour), Finished: now.Add(-time.Minute), Counts: map[string]int64{"purged": 1}},
 		{ID: "new", Step: "verify", Problem: "1 is blocked", From: "DPAPI", FromTarget: "db", To: "AzureKeyVault", ToTarget: "v",
 			By: "user anna", Machine: "host", Ledger: "/l", Started: now, Counts: map[string]int64{"copied": 2, "blocked": 1},
-			Refs: []store.MigrationRef{{Ref: "secret://a", State: "blocked", Reason: "TOO_LARGE", Message: "too large"}}},
+			Refs: []store.MigrationRef{{Ref: "secret://a", State: "blocked", Reason: "too-large", Message: "too large"}}},
 	} {
 		if err := w.store.SaveMigration(t.Context(), m); err != nil {
 			t.Fatal(err)
@@ -36,7 +36,7 @@ func TestAMigrationIsShownWithItsBlockedRefs(t *testing.T) {
 	want := api.MigrationDetails{
 		Migration: api.Migration{ID: "new", Step: "verify", Problem: "1 is blocked", From: "DPAPI", FromTarget: "db", To: "AzureKeyVault", ToTarget: "v",
 			By: "user anna", Machine: "host", Ledger: "/l", Started: now, Updated: now, Counts: map[string]int64{"copied": 2, "blocked": 1}},
-		Refs: []api.MigrationRef{{Ref: "secret://a", State: "blocked", Reason: "TOO_LARGE", Message: "too large"}},
+		Refs: []api.MigrationRef{{Ref: "secret://a", State: "blocked", Reason: "too-large", Message: "too large"}},
 	}
 	if !reflect.DeepEqual(want, got) {
 		t.Errorf("read %+v\nwant %+v", got, want)

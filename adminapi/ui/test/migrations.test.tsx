@@ -23,3 +23,19 @@ test("a migration names the refs that do not get ahead, with why and what to do"
   await page.findByText(/too-large 19,201 bytes; set a shorter value/);
   await page.findByText(/The first 1 of 2 are listed here/);
 });
+
+test("a migration that was rolled back does not look like one that was brought to its end", async () => {
+  const over = { ...migration, finished: "2026-01-01T00:01:00Z" };
+  play({
+    "GET /api/migrations/m1": () => json({ ...over, step: "rollback", counts: { "rolled back": 3 } }),
+    "GET /api/migrations/m2": () => json({ ...over, id: "m2", step: "purge", counts: { purged: 3 } }),
+  });
+  const { page } = await enter("/migrations/m1");
+  await page.findByText("Rolled back");
+  expect(page.getByLabelText("Way behind it").getAttribute("aria-valuenow")).toBe("0");
+  page.unmount();
+  const other = await enter("/migrations/m2");
+  await other.page.findByText("State");
+  expect(other.page.getAllByText("Finished")).toHaveLength(2);
+  expect(other.page.getByLabelText("Way behind it").getAttribute("aria-valuenow")).toBe("100");
+});

@@ -214,3 +214,21 @@ func TestAnInterruptTellsWhatIsLeft(t *testing.T) {
 	w.must(0, []string{"run"}, "next: identitymesh-migrate switch")
 	w.sound(60)
 }
+
+func TestASwitchThatTheSettingsCannotExpressIsRefusedBeforeItBegins(t *testing.T) {
+	w := newWorld(t)
+	w.set(w.folder, some(1))
+	w.planned(0, "a switch would be refused", "configures another store of DPAPI")
+	w.must(0, []string{"run"})
+	before, err := os.ReadFile(settings(w.folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.must(4, []string{"switch"}, "configures another store of DPAPI", "IdentityMesh must be as in the plan")
+	after, err := os.ReadFile(settings(w.folder))
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the settings are %s, %v", after, err)
+	}
+	w.must(0, []string{"status"}, "verified  1")
+	w.must(0, []string{"rollback"}, "stays in force")
+}

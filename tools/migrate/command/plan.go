@@ -94,14 +94,22 @@ func (s *session) plan(ctx context.Context, c *cli.Context, concurrency int) err
 	if result.Migration, err = s.ledger.Migration(ctx); err != nil {
 		return err
 	}
+	s.migration = result.Migration
 	result.Runnable = result.Result.Runnable()
+	files, err := s.settingsFiles(c)
+	if err != nil {
+		return err
+	}
+	_, target := s.wanted()
+	if err := files.Check(target); err != nil {
+		result.Notes = append(result.Notes, "a run can copy, and a switch would be refused: "+err.Error())
+	}
 	if result.Plan, err = s.writePlan(ctx, result); err != nil {
 		return err
 	}
 	if result.Blocked, err = s.ledger.Page(ctx, []ledger.State{ledger.Blocked}, "", shownBlocked); err != nil {
 		return err
 	}
-	s.migration = result.Migration
 	if result.Next, err = s.next(ctx); err != nil {
 		return err
 	}

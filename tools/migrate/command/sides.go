@@ -78,30 +78,44 @@ func (s *session) backups(ctx context.Context) (b cutover.Backups, err error) {
 
 const processPoll = 250 * time.Millisecond
 
-// handover puts the parts of a switch or a rollback together.
-func (s *session) handover(ctx context.Context, c *cli.Context) (*handover.Handover, error) {
+// settingsFiles are those that say which provider is in force.
+func (s *session) settingsFiles(c *cli.Context) (cutover.Files, error) {
 	executable, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("find the program's own file: %w", err)
+		return cutover.Files{}, fmt.Errorf("find the program's own file: %w", err)
 	}
 	files := cutover.Files{Paths: []string{c.String(flagConfig)}, Environ: s.Environ, Executable: executable,
 		Folder: boot.SettingsFolder(executable, runtime.GOOS, s.Environ)}
 	for _, path := range c.StringSlice(flagSettings) {
 		absolute, err := filepath.Abs(path)
 		if err != nil {
-			return nil, err
+			return files, err
 		}
 		files.Paths = append(files.Paths, absolute)
 	}
-	who, _ := audit.Caller()
-	source := asWanted(s.pair.From)
-	target := asWanted(s.pair.To)
+	return files, nil
+}
+
+// wanted says how the settings put each store into force.
+func (s *session) wanted() (source, target cutover.Wanted) {
+	source, target = asWanted(s.pair.From), asWanted(s.pair.To)
 	if s.takesSection() {
 		target.From = s.migration.To.Config
 		if source.Provider != catalog.DPAPI {
 			source.From = s.pair.From.File
 		}
 	}
+	return source, target
+}
+
+// handover puts the parts of a switch or a rollback together.
+func (s *session) handover(ctx context.Context, c *cli.Context) (*handover.Handover, error) {
+	files, err := s.settingsFiles(c)
+	if err != nil {
+		return nil, err
+	}
+	who, _ := audit.Caller()
+	source, target := s.wanted()
 	return handover.New(handover.Config{
 		Ledger: s.ledger, Source: handover.Side{Store: s.pair.From, Wanted: source}, Target: handover.Side{Store: s.pair.To, Wanted: target},
 		Settings: files, Uses: s.db.SecretUses, Workers: verifyConcurrency, Now: s.Now, Say: func(text string) { s.note("%s", text) },

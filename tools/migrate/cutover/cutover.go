@@ -45,27 +45,50 @@ type Files struct {
 	Executable string
 }
 
-// load reads one of the files as a program on this host does.
-func (f Files) load(path string) (*appsettings.Settings, catalog.Choice, error) {
-	s, problems := appsettings.Load(appsettings.Options{File: path, Folder: f.Folder, Environ: f.Environ})
-	choice, more := catalog.Choose(s, catalog.Options{Executable: f.Executable, Environ: f.Environ})
-	problems.Append("", more)
+// load reads one of the files as a program on this host does, with more variables.
+func (f Files) load(path string, more ...string) (*appsettings.Settings, catalog.Choice, error) {
+	environ := slices.Concat(f.Environ, more)
+	s, problems := appsettings.Load(appsettings.Options{File: path, Folder: f.Folder, Environ: environ})
+	choice, wrong := catalog.Choose(s, catalog.Options{Executable: f.Executable, Environ: environ})
+	problems.Append("", wrong)
 	return s, choice, problems.Err()
 }
 
-// Check returns everything that keeps the files from being written, all at once.
-func (f Files) Check() error {
+// Check returns everything that keeps w from being put into the files, all at once.
+func (f Files) Check(w Wanted) error {
 	var problems diag.List
 	for _, path := range f.Paths {
-		s, _, err := f.load(path)
-		if err == nil {
-			_, err = s.ProviderFile()
-		}
-		if err != nil {
+		if err := f.check(path, w); err != nil {
 			problems.Errorf("Secrets:Provider", "%v", err)
 		}
 	}
 	return problems.Err()
+}
+
+func (f Files) check(path string, w Wanted) error {
+	s, _, err := f.load(path)
+	if err != nil {
+		return err
+	}
+	file, err := s.ProviderFile()
+	if err != nil || w.From != "" {
+		return err // what is taken over from elsewhere is seen when it is there
+	}
+	const variable = "Secrets__Provider"
+	for _, v := range f.Environ {
+		if name, _, _ := strings.Cut(v, "="); strings.EqualFold(name, variable) {
+			return fmt.Errorf("the variable %s is set, to nothing: take it away; no variable may stand over %s", name, file)
+		}
+	}
+	_, choice, err := f.load(path, variable+"="+w.Provider)
+	if err != nil {
+		return fmt.Errorf("with %s: %w", w.Provider, err)
+	}
+	if !w.is(choice) {
+		return fmt.Errorf("%s configures another store of %s than the one of the plan, and writing the provider into it would not lead there; %s must be as in the plan",
+			file, w.Provider, sectionOf(w.Provider))
+	}
+	return nil
 }
 
 // Backups are the files that were written, with what they were before. Its JSON

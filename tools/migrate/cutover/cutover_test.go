@@ -57,7 +57,7 @@ func toVault() cutover.Wanted {
 func TestEveryFileIsWrittenOnceAndAgainWithoutHarm(t *testing.T) {
 	w := newWorld(t, map[string]string{"engine.json": dpapi, "admin.json": dpapi})
 	f := w.files("engine.json", "admin.json", "engine.json")
-	if err := f.Check(); err != nil {
+	if err := f.Check(toVault()); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time as after a kill
@@ -81,8 +81,9 @@ func TestFilesThatCannotAllBeWrittenStayAsTheyWere(t *testing.T) {
 		says    string
 	}{
 		"another vault in the second":     {elsewhere, "", "must be as in the plan"},
+		"no vault in the second":          {`{"Secrets": {"Provider": "DPAPI"}}`, "", "Secrets:KeyVault must be as in the plan"},
 		"a second that cannot be read":    {"{", "", "not valid JSON"},
-		"a variable that is empty":        {dpapi, "Secrets__Provider=", "no variable may stand over it"},
+		"a variable that is empty":        {dpapi, "Secrets__Provider=", "no variable may stand over "},
 		"a variable that says the vault ": {dpapi, "Secrets__KeyVault__VaultUri=https://c.vault.azure.net/", "must be as in the plan"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,6 +91,9 @@ func TestFilesThatCannotAllBeWrittenStayAsTheyWere(t *testing.T) {
 			f := w.files("engine.json", "admin.json")
 			if c.environ != "" {
 				f.Environ = append(f.Environ, c.environ)
+			}
+			if err := f.Check(toVault()); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("check said %v", err)
 			}
 			done, err := f.Write(toVault(), noon)
 			if err == nil || done != nil || !strings.Contains(err.Error(), c.says) {
@@ -104,7 +108,7 @@ func TestFilesThatCannotAllBeWrittenStayAsTheyWere(t *testing.T) {
 
 func TestCheckNamesEveryFileThatHasNoSay(t *testing.T) {
 	w := newWorld(t, map[string]string{"engine.json": "{", "admin.json": dpapi, "admin.Production.json": `{"Secrets":{"Provider":"DPAPI"}}`})
-	err := w.files("engine.json", "admin.json").Check()
+	err := w.files("engine.json", "admin.json").Check(toVault())
 	if err == nil || !strings.Contains(err.Error(), "engine.json") || !strings.Contains(err.Error(), "move the key from there to admin.json") {
 		t.Errorf("got %v", err)
 	}

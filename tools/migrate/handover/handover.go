@@ -30,7 +30,7 @@ import (
 
 // Settings are the files that say which provider is in force.
 type Settings interface {
-	Check() error
+	Check(w cutover.Wanted) error
 	Write(w cutover.Wanted, at time.Time) (cutover.Backups, error)
 }
 

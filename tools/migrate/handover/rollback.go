@@ -53,7 +53,7 @@ func (h *Handover) Rollback(ctx context.Context, o RollbackOptions) (*Outcome, e
 	if switched.IsZero() {
 		return out, h.each(ctx, backStates(), func(e ledger.Entry) error { return h.giveUp(ctx, e, out) })
 	}
-	if err := h.Settings.Check(); err != nil {
+	if err := h.Settings.Check(h.Source.Wanted); err != nil {
 		return out, err
 	}
 	at, err := h.began(ctx, ledger.NoteBackBegan)

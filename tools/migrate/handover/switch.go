@@ -154,7 +154,7 @@ const maxReasons = 20
 func (h *Handover) ready(ctx context.Context, allowed []secret.Ref, compared bool) error {
 	var problems diag.List
 	add := func(format string, args ...any) { problems.Errorf("", format, args...) }
-	if err := h.Settings.Check(); err != nil {
+	if err := h.Settings.Check(h.Target.Wanted); err != nil {
 		add("%v", err)
 	}
 	settings := problems.HasErrors()

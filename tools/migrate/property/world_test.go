@@ -237,7 +237,7 @@ func (w *world) check() {
 }
 
 // Check, Write and Await are the settings and the processes.
-func (w *world) Check() error { return nil }
+func (w *world) Check(cutover.Wanted) error { return nil }
 
 func (w *world) Write(wanted cutover.Wanted, _ time.Time) (cutover.Backups, error) {
 	w.enter()

@@ -1700,7 +1700,7 @@ export interface components {
         };
         MigrationRef: {
             message?: string;
-            /** @example TOO_LARGE */
+            /** @example too-large */
             reason?: string;
             ref: string;
             /** @example blocked */

@@ -14,7 +14,7 @@ import { Loaded } from "../parts/States";
 import { count } from "../parts/words";
 import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
-import { Counts, Step } from "./MigrationsPage";
+import { Counts, rolledBack, Step } from "./MigrationsPage";
 import { RefState, stuck } from "./states";
 
 type Details = Schemas["MigrationDetails"];
@@ -61,7 +61,8 @@ export function progress(counts: Record<string, number>): number {
 }
 
 function Facts({ migration: m }: { migration: Details }) {
-  const done = m.finished ? 100 : progress(m.counts);
+  // What was rolled back has no way behind it, however it ended.
+  const done = m.finished && !rolledBack(m) ? 100 : progress(m.counts);
   return (
     <Stack gap="sm">
       <Progress.Root size="lg" aria-label="Progress of the migration">

@@ -58,7 +58,11 @@ export function MigrationsPage() {
   );
 }
 
+/** Whether the migration was taken back, and not brought to its end. */
+export const rolledBack = (m: Pick<Migration, "counts">) => (m.counts["rolled back"] ?? 0) > 0;
+
 export function Step({ migration: m }: { migration: Migration }) {
+  if (m.finished && rolledBack(m)) return <State color="gray" text="Rolled back" />;
   if (m.finished) return <State color="green" text="Finished" />;
   return <State color={m.problem ? "red" : "blue"} text={m.problem ? `${m.step} failed` : m.step} />;
 }
