@@ -51,6 +51,12 @@ func (s *session) purge(ctx context.Context, yes bool) error {
 	if err := soak.Ended(ctx, s.ledger); err != nil {
 		return err
 	}
+	if err := s.openSides(ctx); err != nil {
+		return err
+	}
+	if err := s.inForce(ctx); err != nil {
+		return err
+	}
 	if unproved > 0 {
 		s.note("no run has read %s yet: kept", some(unproved, "ref", "refs"))
 	}
@@ -58,9 +64,6 @@ func (s *session) purge(ctx context.Context, yes bool) error {
 		if err := s.confirm(ready); err != nil {
 			return err
 		}
-	}
-	if err := s.openSides(ctx); err != nil {
-		return err
 	}
 	var o purge.Outcome
 	err = s.audited(ctx, map[string]any{"refs": ready, "source": s.migration.From}, func(ctx context.Context) (any, error) {

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -114,14 +115,37 @@ func (s *session) handover(ctx context.Context, c *cli.Context) (*handover.Hando
 	if err != nil {
 		return nil, err
 	}
-	who, _ := audit.Caller()
 	source, target := s.wanted()
 	return handover.New(handover.Config{
 		Ledger: s.ledger, Source: handover.Side{Store: s.pair.From, Wanted: source}, Target: handover.Side{Store: s.pair.To, Wanted: target},
 		Settings: files, Uses: s.db.SecretUses, Workers: verifyConcurrency, Now: s.Now, Say: func(text string) { s.note("%s", text) },
-		Processes: cutover.Wait{Database: s.db, By: "identitymesh-migrate, " + who, Now: s.Now, Limit: c.Duration(flagWait), Poll: processPoll,
-			Say: func(text string) { s.note("%s", text) }},
+		Processes: s.processes(c.Duration(flagWait)),
 	}), nil
+}
+
+// processes are those that use a store, which are waited for at most so long.
+func (s *session) processes(limit time.Duration) cutover.Wait {
+	who, _ := audit.Caller()
+	return cutover.Wait{Database: s.db, By: "identitymesh-migrate, " + who, Now: s.Now, Limit: limit, Poll: processPoll,
+		Say: func(text string) { s.note("%s", text) }}
+}
+
+// inForce returns [ledger.ErrNotInForce] unless the settings and the processes use the
+// target right now. The ledger only knows what was so when it was switched; since then
+// somebody may have changed the settings, or started a host that was off.
+func (s *session) inForce(ctx context.Context) error {
+	if _, err := s.ledger.InForce(ctx); err != nil {
+		return err
+	}
+	_, target := s.wanted()
+	if c := s.program.Choice; !target.Is(c) {
+		return fmt.Errorf("%w: the settings of this host put %s into force, %s", ledger.ErrNotInForce, c.Provider, c.Why)
+	}
+	err := s.processes(0).Check(ctx, target)
+	if late := (*cutover.LateError)(nil); errors.As(err, &late) {
+		err = fmt.Errorf("%w: %w", ledger.ErrNotInForce, err)
+	}
+	return err
 }
 
 func asWanted(s *stores.Store) cutover.Wanted {

@@ -62,6 +62,9 @@ func (s *session) soak(ctx context.Context, period time.Duration) error {
 	if err := s.openSides(ctx); err != nil {
 		return err
 	}
+	if err := s.inForce(ctx); err != nil {
+		return err // its runs would prove nothing of the target
+	}
 	var p soak.Progress
 	err = s.audited(ctx, map[string]any{"for": period.String()}, func(ctx context.Context) (any, error) {
 		watch, err := soak.Open(ctx, soak.Config{

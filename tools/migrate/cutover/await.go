@@ -41,12 +41,16 @@ const (
 type LateError struct {
 	Wanted Wanted
 	Late   []store.Instance
-	After  time.Duration
+	// After is how long they were waited for; 0 for not at all.
+	After time.Duration
 }
 
 func (e *LateError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "after %s not every process uses %s %s:", e.After, e.Wanted.Provider, e.Wanted.Target)
+	if e.After > 0 {
+		fmt.Fprintf(&b, "after %s ", e.After)
+	}
+	fmt.Fprintf(&b, "not every process uses %s %s:", e.Wanted.Provider, e.Wanted.Target)
 	for _, i := range e.Late {
 		fmt.Fprintf(&b, " %s;", describe(i))
 	}
@@ -99,6 +103,19 @@ func (c Wait) Await(ctx context.Context, w Wanted) ([]store.Instance, error) {
 		case <-time.After(c.Poll):
 		}
 	}
+}
+
+// Check returns a [*LateError] when a living process does not use w now: one that was
+// started after [Wait.Await], or whose settings somebody changed.
+func (c Wait) Check(ctx context.Context, w Wanted) error {
+	all, err := c.Database.ListInstances(ctx)
+	if err != nil {
+		return fmt.Errorf("see which store the processes use: %w", err)
+	}
+	if _, late := c.sort(all, w); len(late) > 0 {
+		return &LateError{Wanted: w, Late: late}
+	}
+	return nil
 }
 
 // sort returns the instances that live, and those of them that do not use w.

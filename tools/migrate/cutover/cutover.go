@@ -84,7 +84,7 @@ func (f Files) check(path string, w Wanted) error {
 	if err != nil {
 		return fmt.Errorf("with %s: %w", w.Provider, err)
 	}
-	if !w.is(choice) {
+	if !w.Is(choice) {
 		return fmt.Errorf("%s configures another store of %s than the one of the plan, and writing the provider into it would not lead there; %s must be as in the plan",
 			file, w.Provider, sectionOf(w.Provider))
 	}
@@ -122,7 +122,7 @@ func (f Files) Write(w Wanted, at time.Time) (done Backups, err error) {
 		if slices.ContainsFunc(done, func(d appsettings.Written) bool { return d.File == file }) {
 			continue // two paths that lead to one file
 		}
-		if w.is(choice) && s.Origin("Secrets:Provider") != "default" {
+		if w.Is(choice) && s.Origin("Secrets:Provider") != "default" {
 			done = append(done, appsettings.Written{File: file, Backup: appsettings.BackupOf(file, at)})
 			continue
 		}
@@ -139,7 +139,7 @@ func (f Files) Write(w Wanted, at time.Time) (done Backups, err error) {
 		if err != nil {
 			return done, fmt.Errorf("%s was written and cannot be used: %w", file, err)
 		}
-		if !w.is(choice) {
+		if !w.Is(choice) {
 			return done, fmt.Errorf("%s was written and %s with the same settings is not in force by it: %s; %s must be as in the plan, and no variable may stand over it",
 				file, w.Provider, choice.Why, sectionOf(w.Provider))
 		}
@@ -147,8 +147,8 @@ func (f Files) Write(w Wanted, at time.Time) (done Backups, err error) {
 	return done, nil
 }
 
-// is reports whether c is what is wanted.
-func (w Wanted) is(c catalog.Choice) bool {
+// Is reports whether c is what is wanted.
+func (w Wanted) Is(c catalog.Choice) bool {
 	return !c.Fallback && strings.EqualFold(c.Provider, w.Provider) && (w.Config == nil || sameJSON(c.Plugin.Config.Reveal(), w.Config))
 }
 

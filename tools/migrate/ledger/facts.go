@@ -73,7 +73,7 @@ func (l *Ledger) NotSwitched(ctx context.Context) error {
 }
 
 // ErrNotInForce is a command that needs the target to be in force everywhere.
-var ErrNotInForce = errors.New("the target is not in force everywhere: switch first, or finish the rollback that was begun")
+var ErrNotInForce = errors.New("the target is not in force everywhere: switch first, again if something changed since, or finish the rollback that was begun")
 
 // InForce returns when every process used the target; [ErrNotInForce] before that, and
 // from the beginning of a rollback.
