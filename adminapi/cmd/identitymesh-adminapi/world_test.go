@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/identitymesh/identitymesh/sdk/host/catalog"
+	"github.com/identitymesh/identitymesh/sdk/programtest"
 )
 
 const (
@@ -28,56 +26,17 @@ const (
 	engine  = "identitymesh-engine"
 )
 
-// built is the folder with the programs and their lock file; missing says why
-// there is none.
-var built, missing string
+// built has the programs.
+var built *programtest.Folder
 
 func TestMain(m *testing.M) {
-	var err error
-	if built, err = os.MkdirTemp("", "im-admin-"); err != nil {
-		panic(err)
-	}
-	missing = build(built)
-	code := m.Run()
-	_ = os.RemoveAll(built)
-	os.Exit(code)
+	built = programtest.Build("1.2.3", programtest.Program{Dir: "../..", Package: "./cmd/" + program},
+		programtest.Program{Dir: "../../../plugins/dpapi", Package: "./cmd/" + plugin, Plugin: "dpapi"},
+		programtest.Program{Dir: "../../../engine", Package: "./cmd/" + engine})
+	os.Exit(built.Run(m))
 }
 
-func binary(name string) string {
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	return filepath.Join(built, name)
-}
-
-func build(folder string) string {
-	for name, dir := range map[string]string{program: "../..", plugin: "../../../plugins/dpapi", engine: "../../../engine"} {
-		if _, err := os.Stat(dir); err != nil {
-			return fmt.Sprintf("the sources of %s are not beside this module: %v", name, err)
-		}
-		cmd := exec.Command("go", "build", "-ldflags", "-X main.version=1.2.3", "-o", binary(name), "./cmd/"+name)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Sprintf("build %s: %v\n%s", name, err, out)
-		}
-	}
-	content, err := os.ReadFile(binary(plugin))
-	if err != nil {
-		return err.Error()
-	}
-	sum := sha256.Sum256(content)
-	lock, err := json.Marshal(catalog.Lock{Version: 1, Plugins: map[string]catalog.LockedEntry{"dpapi": {
-		File: plugin, Version: "1.2.3",
-		Platforms: map[string]catalog.LockedPlatform{runtime.GOOS + "/" + runtime.GOARCH: {Sha256: hex.EncodeToString(sum[:])}},
-	}}})
-	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, catalog.LockFile), lock, 0o600)
-	}
-	if err != nil {
-		return "write the lock file: " + err.Error()
-	}
-	return ""
-}
+func binary(name string) string { return programtest.File(built.Path, name) }
 
 // installation is a data folder and the file that configures it.
 type installation struct {
@@ -88,17 +47,8 @@ type installation struct {
 
 func install(t *testing.T) *installation {
 	t.Helper()
-	switch {
-	case missing != "" && os.Getenv("CI") == "true":
-		t.Fatal(missing)
-	case missing != "":
-		t.Skip(missing)
-	}
-	folder, err := os.MkdirTemp("", "im-") // short, for the sockets below it
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	built.Need(t)
+	folder := programtest.TempDir(t)
 	i := &installation{t: t, data: filepath.Join(folder, "data"), config: filepath.Join(folder, "appsettings.json")}
 	settings, err := json.Marshal(map[string]any{
 		"IdentityMesh": map[string]any{"DataFolder": i.data},

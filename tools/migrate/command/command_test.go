@@ -97,14 +97,14 @@ func TestExitCodes(t *testing.T) {
 	w.must(0, []string{"run"})
 	third, err := filepath.Abs(t.TempDir())
 	if err == nil {
-		err = os.WriteFile(settings(third), []byte(`{"IdentityMesh":{"DataFolder":"data","PluginFolder":"`+filepath.ToSlash(built)+`"}}`), 0o600)
+		err = os.WriteFile(settings(third), []byte(`{"IdentityMesh":{"DataFolder":"data","PluginFolder":"`+filepath.ToSlash(built.Path)+`"}}`), 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.must(1, []string{"plan", "--to-config", settings(third)}, "has copied secrets", "--ledger")
 	// The store of the plan is another one now.
-	if err := os.WriteFile(settings(w.other), []byte(`{"IdentityMesh":{"DataFolder":"moved","PluginFolder":"`+filepath.ToSlash(built)+`"}}`), 0o600); err != nil {
+	if err := os.WriteFile(settings(w.other), []byte(`{"IdentityMesh":{"DataFolder":"moved","PluginFolder":"`+filepath.ToSlash(built.Path)+`"}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	w.must(4, []string{"verify"}, "was planned with")

@@ -8,9 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -22,7 +20,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
-	"github.com/identitymesh/identitymesh/sdk/host/launch"
+	"github.com/identitymesh/identitymesh/sdk/programtest"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 	"github.com/identitymesh/identitymesh/tools/migrate/command"
@@ -33,27 +31,20 @@ const canary = "canary-c0de-value"
 
 const (
 	version = "0.1.0"
-	plugin  = "identitymesh-plugin-dpapi"
 	// killKey makes the test's binary a migration that kills itself when its clock is
 	// read for that time.
 	killKey = "IDENTITYMESH_TEST_KILL_AT"
 )
 
-// built is the folder of the plugin and its lock file; missing says why there is none.
-var built, missing string
+// built has the plugin.
+var built *programtest.Folder
 
 func TestMain(m *testing.M) {
 	if at := os.Getenv(killKey); at != "" {
 		os.Exit(dying(at))
 	}
-	var err error
-	if built, err = os.MkdirTemp(shortTemp(), "im-mig-"); err != nil {
-		panic(err)
-	}
-	missing = build(built)
-	code := m.Run()
-	_ = os.RemoveAll(built)
-	os.Exit(code)
+	built = programtest.Build(version, programtest.Program{Dir: "../../../plugins/dpapi", Package: "./cmd/identitymesh-plugin-dpapi", Plugin: "dpapi"})
+	os.Exit(built.Run(m))
 }
 
 // dying runs a migration until its clock was read that often.
@@ -73,48 +64,6 @@ func dying(at string) int {
 	})
 }
 
-// shortTemp is where the path of a socket stays short enough.
-func shortTemp() string {
-	if runtime.GOOS == "windows" {
-		return ""
-	}
-	return "/tmp"
-}
-
-func program(folder, name string) string {
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	return filepath.Join(folder, name)
-}
-
-func build(folder string) string {
-	const dir = "../../../plugins/dpapi"
-	if _, err := os.Stat(dir); err != nil {
-		return fmt.Sprintf("the sources of the plugin are not beside this module: %v", err)
-	}
-	cmd := exec.Command("go", "build", "-ldflags", "-X main.version="+version, "-o", program(folder, plugin), "./cmd/"+plugin)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Sprintf("build the plugin: %v\n%s", err, out)
-	}
-	hash, err := launch.Hash(program(folder, plugin))
-	if err != nil {
-		return err.Error()
-	}
-	text, err := json.Marshal(catalog.Lock{Version: 1, Plugins: map[string]catalog.LockedEntry{"dpapi": {
-		File: plugin, Version: version,
-		Platforms: map[string]catalog.LockedPlatform{runtime.GOOS + "/" + runtime.GOARCH: {Sha256: hash}},
-	}}})
-	if err != nil {
-		return err.Error()
-	}
-	if err := os.WriteFile(filepath.Join(folder, catalog.LockFile), text, 0o644); err != nil {
-		return err.Error()
-	}
-	return ""
-}
-
 // world is a host with the product, and a second store of it elsewhere.
 type world struct {
 	*testing.T
@@ -127,33 +76,16 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	if missing != "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(missing)
-		}
-		t.Skip("SKIPPED: " + missing)
-	}
-	w := &world{T: t}
+	built.Need(t)
+	w := &world{T: t, env: programtest.Environ()}
 	for _, folder := range []*string{&w.folder, &w.other} {
-		dir, err := os.MkdirTemp(shortTemp(), "im-mig-")
+		*folder = programtest.TempDir(t)
+		text, err := json.Marshal(map[string]any{"IdentityMesh": map[string]any{"DataFolder": "data", "PluginFolder": built.Path}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = os.RemoveAll(dir) })
-		*folder = dir
-		text, err := json.Marshal(map[string]any{"IdentityMesh": map[string]any{"DataFolder": "data", "PluginFolder": built}})
-		if err != nil {
+		if err := os.WriteFile(settings(*folder), text, 0o600); err != nil {
 			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, "appsettings.json"), text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, kv := range os.Environ() {
-		// Nothing of the machine's own settings reaches the test.
-		if name, _, _ := strings.Cut(kv, "="); !strings.Contains(name, "__") && !strings.HasPrefix(name, "OTEL_") &&
-			!strings.HasSuffix(name, "_ENVIRONMENT") && name != "RUNTIME_DIRECTORY" {
-			w.env = append(w.env, kv)
 		}
 	}
 	return w

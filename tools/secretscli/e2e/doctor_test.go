@@ -10,6 +10,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/sdk/host/launch"
+	"github.com/identitymesh/identitymesh/sdk/programtest"
 )
 
 type report struct {
@@ -54,7 +55,7 @@ func TestDoctorOnAHealthyHost(t *testing.T) {
 	w := newWorld(t)
 	w.run(canary, 0, "set", ref, "--stdin")
 	r := w.doctor(0)
-	hash, err := launch.Hash(program(built, plugin))
+	hash, err := launch.Hash(programtest.File(built.Path, plugin))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func TestDoctorOnAHealthyHost(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		r.want(t, "data folder", "ok", filepath.Join(w.folder, "data"), "0700")
 	}
-	r.want(t, "plugin file", "ok", program(built, plugin), hash, catalog.LockFile, version)
+	r.want(t, "plugin file", "ok", programtest.File(built.Path, plugin), hash, catalog.LockFile, version)
 	r.want(t, "plugin", "ok", "Ready", "dpapi "+version, "contract 1.")
 	r.want(t, "store", "ok", "identitymesh.db")
 	r.want(t, "identity", "ok")
@@ -84,10 +85,10 @@ func TestDoctorOnAHealthyHost(t *testing.T) {
 func TestDoctorFindsAPluginThatWasChanged(t *testing.T) {
 	w := newWorld(t)
 	folder := filepath.Join(w.folder, "plugins")
-	if err := os.CopyFS(folder, os.DirFS(built)); err != nil {
+	if err := os.CopyFS(folder, os.DirFS(built.Path)); err != nil {
 		t.Fatal(err)
 	}
-	path := program(folder, plugin)
+	path := programtest.File(folder, plugin)
 	pinned, err := launch.Hash(path)
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/identitymesh/identitymesh/sdk/conformance"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/sdk/host/launch"
+	"github.com/identitymesh/identitymesh/sdk/programtest"
 )
 
 // installed is the JSON form of what "plugin list" and "plugin verify" print.
@@ -35,11 +37,11 @@ func (i installed) states() map[string]string {
 // returns its file.
 func (w *world) withAcme(t *testing.T) string {
 	t.Helper()
-	body, err := os.ReadFile(program(built, plugin))
+	body, err := os.ReadFile(programtest.File(built.Path, plugin))
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := program(w.folder, "acme")
+	path := programtest.File(w.folder, "acme")
 	if err := os.WriteFile(path, body, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +121,7 @@ func TestPluginIsTrustedOnceItIsLocked(t *testing.T) {
 func TestProductsOwnPluginIsLockedInTheLockFile(t *testing.T) {
 	w := newWorld(t)
 	folder := filepath.Join(w.folder, "plugins")
-	if err := os.CopyFS(folder, os.DirFS(built)); err != nil {
+	if err := os.CopyFS(folder, os.DirFS(built.Path)); err != nil {
 		t.Fatal(err)
 	}
 	lock := filepath.Join(folder, catalog.LockFile)
@@ -183,18 +185,6 @@ func TestPluginSaysWhatItIs(t *testing.T) {
 	}
 }
 
-// filestore builds the provider that authors copy.
-func filestore(t *testing.T) string {
-	t.Helper()
-	path := program(t.TempDir(), "filestore")
-	cmd := exec.Command("go", "build", "-o", path, ".")
-	cmd.Dir = "../../../sdk/template"
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return path
-}
-
 func TestPluginIsCheckedAgainstTheSpecification(t *testing.T) {
 	w := newWorld(t)
 	folder := filepath.Join(w.folder, "store")
@@ -202,12 +192,12 @@ func TestPluginIsCheckedAgainstTheSpecification(t *testing.T) {
 	if err = errors.Join(err, os.Mkdir(folder, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	path := filestore(t)
+	path := conformance.Build(t, "github.com/identitymesh/identitymesh/sdk/template") // the provider that authors copy
 	file := w.write("plugin.json", string(config))
 	check := func(code int, args ...string) (stdout, stderr string) {
 		t.Helper()
 		var out, errs bytes.Buffer
-		cmd := exec.CommandContext(t.Context(), program(built, tool), append([]string{"plugin", "check", path, "--config", file}, args...)...)
+		cmd := exec.CommandContext(t.Context(), programtest.File(built.Path, tool), append([]string{"plugin", "check", path, "--config", file}, args...)...)
 		cmd.Env, cmd.Stdout, cmd.Stderr = w.env, &out, &errs
 		_ = cmd.Run() // the code says it
 		if cmd.ProcessState.ExitCode() != code {

@@ -5,13 +5,11 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +19,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
-	"github.com/identitymesh/identitymesh/sdk/host/launch"
+	"github.com/identitymesh/identitymesh/sdk/programtest"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
@@ -34,67 +32,13 @@ const (
 	plugin  = "identitymesh-plugin-dpapi"
 )
 
-// built is the folder with both programs and their lock file; missing says why
-// there is none.
-var built, missing string
+// built has both programs.
+var built *programtest.Folder
 
 func TestMain(m *testing.M) {
-	var err error
-	if built, err = os.MkdirTemp(shortTemp(), "im-cli-"); err != nil {
-		panic(err)
-	}
-	missing = build(built)
-	code := m.Run()
-	_ = os.RemoveAll(built)
-	os.Exit(code)
-}
-
-// shortTemp is where the path of a socket stays short enough.
-func shortTemp() string {
-	if runtime.GOOS == "windows" {
-		return ""
-	}
-	return "/tmp"
-}
-
-func program(folder, name string) string {
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
-	return filepath.Join(folder, name)
-}
-
-func build(folder string) string {
-	for name, dir := range map[string]string{tool: "..", plugin: "../../../plugins/dpapi"} {
-		if _, err := os.Stat(dir); err != nil {
-			return fmt.Sprintf("the sources of %s are not beside this module: %v", name, err)
-		}
-		cmd := exec.Command("go", "build", "-ldflags", "-X main.version="+version, "-o", program(folder, name), "./cmd/"+name)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Sprintf("build %s: %v\n%s", name, err, out)
-		}
-	}
-	if err := lock(folder); err != nil {
-		return "write the lock file: " + err.Error()
-	}
-	return ""
-}
-
-// lock pins the plugin in folder as it is.
-func lock(folder string) error {
-	hash, err := launch.Hash(program(folder, plugin))
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(catalog.Lock{Version: 1, Plugins: map[string]catalog.LockedEntry{"dpapi": {
-		File: plugin, Version: version,
-		Platforms: map[string]catalog.LockedPlatform{runtime.GOOS + "/" + runtime.GOARCH: {Sha256: hash}},
-	}}})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(folder, catalog.LockFile), text, 0o644)
+	built = programtest.Build(version, programtest.Program{Dir: "..", Package: "./cmd/" + tool},
+		programtest.Program{Dir: "../../../plugins/dpapi", Package: "./cmd/" + plugin, Plugin: "dpapi"})
+	os.Exit(built.Run(m))
 }
 
 // world is a host on which the product is installed.
@@ -116,33 +60,16 @@ func (w *world) in(t *testing.T) *world {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	if missing != "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(missing)
-		}
-		t.Skip("SKIPPED: " + missing)
-	}
-	folder, err := os.MkdirTemp(shortTemp(), "im-cli-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	w := &world{T: t, folder: folder, said: &bytes.Buffer{}}
+	built.Need(t)
+	w := &world{T: t, folder: programtest.TempDir(t), env: programtest.Environ(), said: &bytes.Buffer{}}
 	w.configure(map[string]any{})
-	for _, kv := range os.Environ() {
-		// Nothing of the machine's own settings reaches the test.
-		if name, _, _ := strings.Cut(kv, "="); !strings.Contains(name, "__") && !strings.HasPrefix(name, "OTEL_") &&
-			!strings.HasSuffix(name, "_ENVIRONMENT") && name != "RUNTIME_DIRECTORY" {
-			w.env = append(w.env, kv)
-		}
-	}
 	return w
 }
 
 // configure writes appsettings.json: the folders, and what is given beside them.
 func (w *world) configure(more map[string]any) {
 	w.Helper()
-	product := map[string]any{"DataFolder": "data", "PluginFolder": built}
+	product := map[string]any{"DataFolder": "data", "PluginFolder": built.Path}
 	if folder, ok := more["PluginFolder"]; ok {
 		product["PluginFolder"] = folder
 		delete(more, "PluginFolder")
@@ -168,7 +95,7 @@ func (w *world) write(name, text string) (path string) {
 func (w *world) command(args ...string) *exec.Cmd {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	w.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, program(built, tool), append([]string{"--config", filepath.Join(w.folder, "appsettings.json")}, args...)...)
+	cmd := exec.CommandContext(ctx, programtest.File(built.Path, tool), append([]string{"--config", filepath.Join(w.folder, "appsettings.json")}, args...)...)
 	cmd.Env = w.env
 	return cmd
 }
