@@ -12,7 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -143,6 +145,43 @@ func TestATokenThatWasNotStoredLeavesNoFile(t *testing.T) {
 	prepared(t, tokens, authn.Lost)
 	tokens.Store = db
 	prepared(t, tokens, authn.Created)
+}
+
+// racing is the store of one of two processes: neither goes on before both have
+// seen that there is no token.
+type racing struct {
+	authn.Store
+	first *sync.Once
+	both  *sync.WaitGroup
+}
+
+func (r racing) CountTokens(ctx context.Context) (int64, error) {
+	n, err := r.Store.CountTokens(ctx)
+	r.first.Do(func() { r.both.Done(); r.both.Wait() })
+	return n, err
+}
+
+func TestTwoFirstStartsAtOnceMakeOneTokenThatIsInTheFile(t *testing.T) {
+	folder := t.TempDir()
+	db := open(t, folder)
+	var both, running sync.WaitGroup
+	both.Add(2)
+	var states [2]authn.State
+	for n := range states {
+		tokens := newTokens(t, racing{db, &sync.Once{}, &both}, folder, time.Now)
+		running.Go(func() {
+			var err error
+			if states[n], err = tokens.Prepare(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	running.Wait()
+	slices.Sort(states[:])
+	if states != [2]authn.State{authn.Created, authn.Present} {
+		t.Errorf("%q", states)
+	}
+	prepared(t, newTokens(t, db, folder, time.Now), authn.Present)
 }
 
 func newGuard(way authn.Way, now func() time.Time, logs *bytes.Buffer) http.Handler {

@@ -8,6 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/engine/store"
@@ -18,6 +21,10 @@ const (
 	FileName = "admin-token"
 	// Name of the token that the product makes by itself. No other may have it.
 	Name = "administrator"
+
+	// lockLimit is how long another process may take to make the file.
+	lockLimit = 30 * time.Second
+	lockPoll  = 20 * time.Millisecond
 )
 
 // State says what became of the token at a start.
@@ -39,16 +46,17 @@ func (t *Tokens) File() string { return filepath.Join(t.Folder, FileName) }
 // Prepare makes the first token. Where there is one it only reports whether the
 // file still holds it.
 func (t *Tokens) Prepare(ctx context.Context) (State, error) {
-	n, err := t.Store.CountTokens(ctx)
+	found, err := t.exists(ctx)
 	if err != nil {
-		return "", fmt.Errorf("count the administrator tokens: %w", err)
+		return "", err
 	}
-	if n == 0 {
-		err := t.create(ctx)
-		if !errors.Is(err, store.ErrNameTaken) {
+	if !found {
+		switch made, err := t.createFirst(ctx); {
+		case errors.Is(err, store.ErrNameTaken):
+			return Lost, nil // an Admin API with another data folder was faster
+		case made || err != nil:
 			return Created, err
 		}
-		return Lost, nil // another Admin API on the same database was faster
 	}
 	text, err := os.ReadFile(t.File())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -64,8 +72,34 @@ func (t *Tokens) Prepare(ctx context.Context) (State, error) {
 	return Present, err
 }
 
+func (t *Tokens) exists(ctx context.Context) (bool, error) {
+	n, err := t.Store.CountTokens(ctx)
+	if err != nil {
+		return false, fmt.Errorf("count the administrator tokens: %w", err)
+	}
+	return n > 0, nil
+}
+
+// createFirst makes a token unless another process just did.
+func (t *Tokens) createFirst(ctx context.Context) (made bool, err error) {
+	unlock, err := t.lock(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if found, err := t.exists(ctx); found || err != nil {
+		return false, err
+	}
+	return true, t.create(ctx)
+}
+
 // Reset makes a new token in place of the one that the product made before.
-func (t *Tokens) Reset(ctx context.Context) error {
+func (t *Tokens) Reset(ctx context.Context) (err error) {
+	unlock, err := t.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	list, err := t.List(ctx)
 	if err != nil {
 		return fmt.Errorf("find the old token: %w", err)
@@ -81,8 +115,24 @@ func (t *Tokens) Reset(ctx context.Context) error {
 	return t.create(ctx)
 }
 
-// create writes the file before the hash, so that a crash in between leaves a
-// file that signs in nobody instead of a token that nobody has.
+// lock keeps other processes from the token's file: they would replace it by one
+// whose token is not kept, and remove it.
+func (t *Tokens) lock(ctx context.Context) (unlock func() error, err error) {
+	if err := os.MkdirAll(t.Folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the token's file: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, lockLimit)
+	defer cancel()
+	lock := flock.New(t.File()+".lock", flock.SetPermissions(0o600))
+	if _, err := lock.TryLockContext(ctx, lockPoll); err != nil {
+		return nil, fmt.Errorf("wait for another process that makes the token's file %s: %w", t.File(), err)
+	}
+	return lock.Close, nil
+}
+
+// create is called with the lock held. It writes the file before the hash, so that
+// a crash in between leaves a file that signs in nobody instead of a token that
+// nobody has.
 func (t *Tokens) create(ctx context.Context) error {
 	token, err := t.random()
 	if err != nil {
@@ -100,9 +150,6 @@ func (t *Tokens) create(ctx context.Context) error {
 // write replaces the file. The new one is created exclusively with its mode, so
 // that nobody else can have it open or read it in between.
 func (t *Tokens) write(text string) (err error) {
-	if err := os.MkdirAll(t.Folder, 0o700); err != nil {
-		return err
-	}
 	if err := os.Remove(t.File()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
