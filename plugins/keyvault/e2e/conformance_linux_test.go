@@ -18,7 +18,7 @@ func TestConformance(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := conformance.Test(t, conformance.Config{
-		Binary: os.Getenv(insideKey),
+		Binary: plugin(),
 		Config: []byte(vaultURI),
 		Environment: []string{
 			"SSL_CERT_FILE=" + ca,

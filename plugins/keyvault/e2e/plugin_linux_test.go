@@ -1,14 +1,12 @@
 package e2e_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +19,10 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
+	"github.com/identitymesh/identitymesh/sdk/host/launch"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/naming"
+	"github.com/identitymesh/identitymesh/sdk/programtest"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
@@ -46,25 +47,25 @@ func vaultOf(t *testing.T) *fakevault.Server {
 type site struct {
 	t    *testing.T
 	fake *fakevault.Server
-	logs *syncBuffer
+	logs *logtest.Buffer
 	host host.Config
 }
 
 func newSite(t *testing.T, s *fakevault.Server, config string, environment ...string) *site {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "im-") // t.TempDir leaves no room for a socket's name
+	hash, err := launch.Hash(plugin())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := programtest.TempDir(t)
 	ca := filepath.Join(dir, "ca.pem")
 	if err := os.WriteFile(ca, s.CAPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	logs := &syncBuffer{}
+	logs := &logtest.Buffer{}
 	site := &site{t: t, logs: logs, fake: s, host: host.Config{
 		Choice: catalog.Choice{Provider: catalog.AzureKeyVault, Plugin: catalog.Plugin{
-			Name: "keyvault", Path: os.Getenv(insideKey), SHA256: os.Getenv(hashKey), Pin: "the test",
+			Name: "keyvault", Path: plugin(), SHA256: hash, Pin: "the test",
 			Config: secret.NewValue([]byte(config)), ConfigPath: "Secrets:KeyVault",
 			Environment: append([]string{"SSL_CERT_FILE=" + ca}, environment...),
 		}},
@@ -223,21 +224,4 @@ func TestAWrongConfigurationIsAStateOfThePlugin(t *testing.T) {
 			t.Errorf("the error does not say %q: %v", want, err)
 		}
 	}
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

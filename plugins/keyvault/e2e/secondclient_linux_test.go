@@ -21,7 +21,7 @@ const secondClientKey = "IDENTITYMESH_TEST_SECOND_CLIENT"
 // SDK for JavaScript.
 func TestAClientThatNobodyHereWroteFindsTheServiceInTheFake(t *testing.T) {
 	var installed string
-	if len(outer) > 0 && os.Geteuid() == 0 {
+	if os.Getenv(secondClientKey) == "" && os.Geteuid() == 0 {
 		installed = installSecondClient(t) // there is no network inside
 	}
 	if !inNamespace(t, secondClientKey+"="+installed) {

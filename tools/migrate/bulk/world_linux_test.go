@@ -24,6 +24,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/sdk/naming"
+	"github.com/identitymesh/identitymesh/sdk/programtest"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 	"github.com/identitymesh/identitymesh/tools/migrate/command"
 )
@@ -39,12 +40,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	folder, err := os.MkdirTemp("/tmp", "im-bulk-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	w := &world{T: t, folder: folder}
+	w := &world{T: t, folder: programtest.TempDir(t)}
 	w.vault()
 	w.configure("appsettings.json", "data", vaultHost)
 	w.configure("other.json", "other", vaultHost)
@@ -58,7 +54,7 @@ func (w *world) vault() {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		w.Fatal(err)
 	}
-	cmd := exec.CommandContext(w.Context(), filepath.Join(built, "fakevault"), "-listen", "127.0.0.1:443", "-vaults", vaultHost+","+otherHost, "-dir", dir)
+	cmd := exec.CommandContext(w.Context(), programtest.File(built.Path, "fakevault"), "-listen", "127.0.0.1:443", "-vaults", vaultHost+","+otherHost, "-dir", dir)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	out, err := cmd.StdoutPipe()
 	if err == nil {
@@ -100,7 +96,7 @@ func (w *world) signIn(id, password string) {
 func (w *world) configure(file, data, vault string) {
 	w.Helper()
 	text, err := json.Marshal(map[string]any{
-		"IdentityMesh": map[string]any{"DataFolder": data, "PluginFolder": built},
+		"IdentityMesh": map[string]any{"DataFolder": data, "PluginFolder": built.Path},
 		"Secrets":      map[string]any{"KeyVault": map[string]any{"VaultUri": "https://" + vault + "/"}},
 	})
 	if err == nil {
