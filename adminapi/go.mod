@@ -5,8 +5,8 @@ go 1.26.0
 require (
 	github.com/coreos/go-oidc/v3 v3.21.0
 	github.com/danielgtaylor/huma/v2 v2.37.2
-	github.com/gofrs/flock v0.13.1
 	github.com/go-jose/go-jose/v4 v4.1.8
+	github.com/gofrs/flock v0.13.1
 	github.com/google/uuid v1.6.0
 	github.com/identitymesh/identitymesh/engine v0.2.0-dev
 	github.com/identitymesh/identitymesh/sdk v0.2.0-dev

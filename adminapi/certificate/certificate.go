@@ -8,6 +8,7 @@ package certificate
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -145,13 +146,16 @@ func (x *Certificate) reload() {
 }
 
 func (x *Certificate) read() (*tls.Certificate, error) {
-	chain, err := os.ReadFile(x.CertificateFile)
-	if err != nil {
-		return nil, fmt.Errorf("AdminApi:Tls:CertificateFile: %w", err)
+	chain, noChain := os.ReadFile(x.CertificateFile)
+	if noChain != nil {
+		noChain = fmt.Errorf("AdminApi:Tls:CertificateFile: %w", noChain)
 	}
-	key, err := keyfile.Read(x.KeyFile)
-	if err != nil {
-		return nil, fmt.Errorf("AdminApi:Tls:KeyFile: %w", err)
+	key, noKey := keyfile.Read(x.KeyFile)
+	if noKey != nil {
+		noKey = fmt.Errorf("AdminApi:Tls:KeyFile: %w", noKey)
+	}
+	if err := errors.Join(noChain, noKey); err != nil {
+		return nil, err
 	}
 	defer clear(key)
 	pair, err := tls.X509KeyPair(chain, key) // sets Leaf

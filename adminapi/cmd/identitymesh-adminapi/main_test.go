@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -126,6 +127,13 @@ func TestACommandLineOrConfigurationThatIsWrongIsExplained(t *testing.T) {
 	if err := os.WriteFile(bad, []byte(`{"AdminApi":{"Listen":"0.0.0.0:5100"},"Engine":{"PollInterval":"often"}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	missing := filepath.Join(t.TempDir(), "missing.json")
+	if err := os.WriteFile(missing, []byte(`{"AdminApi": {"Listen": "127.0.0.1:0", "Tls": {"CertificateFile": "no.crt", "KeyFile": "no.key"}},
+		"Authentication": {"Jwt": {"Enabled": true, "Authority": "https://id.example.test", "Audience": "a", "ClientId": "c", "ClientSecretFile": "no.txt"},
+			"Negotiate": {"Enabled": true, "KeytabFile": "no.keytab"}, "Roles": {"Admin": ["a"]}}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("IdentityMesh__DataFolder", i.data)
 	for _, c := range []struct {
 		name      string
 		arguments []string
@@ -138,6 +146,8 @@ func TestACommandLineOrConfigurationThatIsWrongIsExplained(t *testing.T) {
 		{"an argument of a command", []string{"token", "reset", "now"}, 2, []string{`"now"`}},
 		{"a file that is not there", []string{"--config", bad + "x"}, 1, []string{bad + "x"}},
 		{"two wrong keys", []string{"--config", bad}, 1, []string{"AdminApi:Listen", "Engine:PollInterval"}},
+		{"four files that are not there", []string{"--config", missing}, 1, []string{"AdminApi:Tls:CertificateFile: ", "AdminApi:Tls:KeyFile: ",
+			"Authentication:Jwt:ClientSecretFile: ", "Authentication:Negotiate:KeytabFile: "}},
 		{"two wrong keys for a command", []string{"--config", bad, "token", "reset"}, 1, []string{"AdminApi:Listen", "Engine:PollInterval"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -167,6 +177,31 @@ func TestAnAddressInUseIsNamed(t *testing.T) {
 	inUse := strings.Contains(problems, "in use") || strings.Contains(problems, "Only one usage") || strings.Contains(problems, "#10048")
 	if code != 1 || !strings.Contains(problems, "AdminApi:Listen") || !inUse {
 		t.Errorf("%d %s", code, problems)
+	}
+}
+
+func TestTheFirstTokenIsInTheAuditLogAlsoAfterAStartThatFailed(t *testing.T) {
+	i := install(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	t.Setenv("AdminApi__Listen", taken.Addr().String())
+	if _, problems, code := i.run("--config", i.config); code != 1 {
+		t.Fatalf("%d %s", code, problems)
+	}
+	t.Setenv("AdminApi__Listen", "127.0.0.1:0")
+	s := i.serve()
+	defer s.stop()
+	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		code, body := s.ask(i.token(), "GET", "/api/audit?action=tokens.create", "")
+		if code == 200 && strings.Contains(body, "tokens/administrator") {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d %s", code, body)
+		}
 	}
 }
 

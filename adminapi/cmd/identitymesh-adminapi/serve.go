@@ -98,19 +98,10 @@ func serve(ctx context.Context, session service.Session) error {
 	if err != nil {
 		return err
 	}
-	tokens := authn.NewTokens(authn.TokensConfig{Store: db, Folder: settings.Product.DataFolder, Logger: logger, Now: time.Now})
-	defer tokens.Close()
-	signIn, created, err := prepare(ctx, tokens, logger)
-	if err != nil {
-		return err
-	}
-	certificate, err := openCertificate(settings.AdminAPI.TLS, logger)
-	if err != nil {
-		return err
-	}
-	vouchers, err := openVouchers(settings.Authentication, logger)
-	if err != nil {
-		return err
+	certificate, noCertificate := openCertificate(settings.AdminAPI.TLS, logger)
+	vouchers, noVouchers := openVouchers(settings.Authentication, logger)
+	if err := errors.Join(noCertificate, noVouchers); err != nil {
+		return fmt.Errorf("files that the configuration names cannot be used:\n%w", err)
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", settings.AdminAPI.Listen)
 	if err != nil {
@@ -130,6 +121,13 @@ func serve(ctx context.Context, session service.Session) error {
 	}
 	defer told.Close()
 	keeper, err := keepAudit(program, log, self)
+	if err != nil {
+		return err
+	}
+	// Only now, because each token that is made is told of.
+	tokens := authn.NewTokens(authn.TokensConfig{Store: db, Folder: settings.Product.DataFolder, Logger: logger, Now: time.Now})
+	defer tokens.Close()
+	signIn, created, err := prepare(ctx, tokens, logger)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -33,17 +34,16 @@ type vouchers struct {
 func openVouchers(s appsettings.Authentication, logger *slog.Logger) (v vouchers, err error) {
 	v.settings = s
 	roles := authz.Mapping{authz.Admin: s.Roles.Admin, authz.Operator: s.Roles.Operator, authz.Viewer: s.Roles.Viewer}
+	var problems []error
 	if s.JWT.Enabled {
-		if v.provider, err = oidc.New(oidc.Config{JWT: s.JWT, Roles: roles, Logger: logger, Now: time.Now}); err != nil {
-			return v, err
-		}
+		v.provider, err = oidc.New(oidc.Config{JWT: s.JWT, Roles: roles, Logger: logger, Now: time.Now})
+		problems = append(problems, err)
 	}
 	if s.Negotiate.Enabled {
-		if v.negotiate, err = negotiate.New(negotiate.Config{Settings: s.Negotiate, Roles: roles, Logger: logger, Now: time.Now}); err != nil {
-			return v, err
-		}
+		v.negotiate, err = negotiate.New(negotiate.Config{Settings: s.Negotiate, Roles: roles, Logger: logger, Now: time.Now})
+		problems = append(problems, err)
 	}
-	return v, nil
+	return v, errors.Join(problems...)
 }
 
 // rules names what decides the roles of users, so that their sessions end when that

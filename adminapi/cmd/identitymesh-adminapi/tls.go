@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"fmt"
 	"log/slog"
 	"net/url"
 	"slices"
@@ -21,7 +20,7 @@ func openCertificate(c appsettings.TLS, logger *slog.Logger) (*encryption, error
 	}
 	x, err := certificate.Open(certificate.Config{CertificateFile: c.CertificateFile, KeyFile: c.KeyFile, Logger: logger, Now: time.Now})
 	if err != nil {
-		return nil, fmt.Errorf("set up TLS: %w", err)
+		return nil, err
 	}
 	return &encryption{x}, nil
 }
