@@ -28,7 +28,7 @@ func weakest() map[string]authz.Role {
 
 		"get-session": authz.Viewer, "end-session": authz.Viewer, "list-sessions": authz.Viewer, "end-sessions": authz.Viewer, "list-roles": authz.Viewer,
 		"list-connector-types": authz.Viewer, "list-connectors": authz.Viewer, "get-connector": authz.Viewer,
-		"list-schedules": authz.Viewer, "list-all-schedules": authz.Viewer, "get-schedule": authz.Viewer,
+		"list-schedules": authz.Viewer, "list-all-schedules": authz.Viewer, "get-schedule": authz.Viewer, "preview-schedule": authz.Viewer,
 		"list-objects": authz.Viewer, "list-connector-objects": authz.Viewer, "get-object": authz.Viewer, "get-object-history": authz.Viewer,
 		"list-runs": authz.Viewer, "get-run": authz.Viewer, "list-run-logs": authz.Viewer, "get-run-statistics": authz.Viewer, "list-run-durations": authz.Viewer,
 		"follow-run": authz.Viewer, "follow-runs": authz.Viewer,

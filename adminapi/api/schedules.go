@@ -71,6 +71,21 @@ type schedulePage struct {
 	}
 }
 
+// timesShown is how many coming times are told.
+const timesShown = 5
+
+type upcomingInput struct {
+	Cron            string    `query:"cron" doc:"As in a schedule; either this or intervalSeconds."`
+	IntervalSeconds int64     `query:"intervalSeconds" maximum:"31536000" doc:"As in a schedule."`
+	Due             time.Time `query:"due" doc:"When the first run is due, such as the nextDue of a schedule; counted from now when left out."`
+}
+
+type upcomingOutput struct {
+	Body struct {
+		Items []time.Time `json:"items" nullable:"false" doc:"The next five, in UTC. One that is past is made up for as soon as an engine can."`
+	}
+}
+
 // SchedulesQuery is what of the schedules a list has.
 type SchedulesQuery struct {
 	Paging
@@ -103,6 +118,10 @@ func (a *API) schedules() {
 	}) (*schedulePage, error) {
 		return a.listSchedules(ctx, in.SchedulesQuery, store.ScheduleFilter{ConnectorID: in.ConnectorID, Q: in.Q})
 	})
+	register(a, authz.ConnectorsRead, huma.Operation{
+		OperationID: "preview-schedule", Method: http.MethodGet, Path: "/api/schedules/upcoming", Tags: []string{tagSchedules},
+		Summary: "Tell when a schedule would run", Description: "For one that is there as for one that somebody thinks of: nothing is changed.",
+	}, a.upcoming)
 	registerCreate(a, authz.SchedulesWrite, "schedules.create", huma.Operation{
 		OperationID: "create-schedule", Method: http.MethodPost, Path: all, DefaultStatus: http.StatusCreated, Tags: []string{tagSchedules},
 		Summary: "Let a connector run by itself",
@@ -145,6 +164,20 @@ func checkSchedule(in ScheduleInput) (problems diag.List) {
 		problems.Errorf(path, "the cron expression must have at most %d bytes", store.MaxNameBytes)
 	}
 	return problems
+}
+
+func (a *API) upcoming(_ context.Context, in *upcomingInput) (*upcomingOutput, error) {
+	if found := checkSchedule(ScheduleInput{Cron: in.Cron, IntervalSeconds: in.IntervalSeconds}); len(found) > 0 {
+		return nil, problem.Invalid(problem.Item{Path: "query:" + found[0].Path, Message: found[0].Summary})
+	}
+	x := store.Schedule{Cron: in.Cron, Interval: time.Duration(in.IntervalSeconds) * time.Second, NextDue: in.Due}
+	times, err := schedule.Upcoming(x, a.Now(), timesShown)
+	if err != nil {
+		return nil, problem.Invalid(problem.Item{Path: "query:cron", Message: err.Error()})
+	}
+	out := &upcomingOutput{}
+	out.Body.Items = times
+	return out, nil
 }
 
 func (a *API) listSchedules(ctx context.Context, in SchedulesQuery, filter store.ScheduleFilter) (*schedulePage, error) {

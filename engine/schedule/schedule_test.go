@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,6 +44,37 @@ func TestNext(t *testing.T) {
 	}
 }
 
+func TestUpcoming(t *testing.T) {
+	at := func(minutes ...int) (times []time.Time) {
+		for _, m := range minutes {
+			times = append(times, noon.Add(time.Duration(m)*time.Minute))
+		}
+		return times
+	}
+	cases := []struct {
+		name string
+		x    store.Schedule
+		want []time.Time
+	}{
+		{"a new interval is counted from now", store.Schedule{Interval: time.Hour}, at(60, 120, 180)},
+		{"an interval keeps its phase", store.Schedule{Interval: time.Hour, NextDue: noon.Add(time.Minute)}, at(1, 61, 121)},
+		{"what is overdue is made up for once", store.Schedule{Interval: time.Hour, NextDue: noon.Add(-130 * time.Minute)}, at(-130, 50, 110)},
+		{"a new cron expression is counted from now", store.Schedule{Cron: "30 12,14 * * *"}, at(30, 150, 24*60+30)},
+		{"a cron expression goes on from when it is due", store.Schedule{Cron: "30 12,14 * * *", NextDue: noon.Add(150 * time.Minute)}, at(150, 24*60+30, 24*60+150)},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := schedule.Upcoming(c.x, noon, len(c.want))
+			if err != nil || !slices.EqualFunc(got, c.want, time.Time.Equal) {
+				t.Errorf("got %v, %v; want %v", got, err, c.want)
+			}
+		})
+	}
+	if got, err := schedule.Upcoming(store.Schedule{Cron: "0 0 30 2 *"}, noon, 5); err == nil || !strings.Contains(err.Error(), "no time") {
+		t.Errorf("30 February is on %v, %v", got, err)
+	}
+}
+
 func TestValidateRefuses(t *testing.T) {
 	cases := []struct {
 		name     string
@@ -55,6 +87,7 @@ func TestValidateRefuses(t *testing.T) {
 		{"an interval that is too short", time.Second, "", "at least 10s"},
 		{"a fraction of a second", 10500 * time.Millisecond, "", "whole seconds"},
 		{"an expression that is none", 0, "every day", "not a cron expression"},
+		{"an expression with seconds", 0, "*/5 * * * * *", "five fields"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

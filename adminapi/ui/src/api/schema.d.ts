@@ -638,6 +638,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/schedules/upcoming": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tell when a schedule would run
+         * @description For one that is there as for one that somebody thinks of: nothing is changed.
+         */
+        get: operations["preview-schedule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/secrets": {
         parameters: {
             query?: never;
@@ -2507,6 +2527,10 @@ export interface components {
             reason?: string;
             state: string;
         };
+        UpcomingOutputBody: {
+            /** @description The next five, in UTC. One that is past is made up for as soon as an engine can. */
+            items: string[];
+        };
         VersionPageBody: {
             items: components["schemas"]["SecretVersion"][];
             /** @description The cursor of the next page; absent on the last one. */
@@ -3956,6 +3980,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SchedulePageBody"];
+                };
+            };
+            /** @description What went wrong, as a problem. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "preview-schedule": {
+        parameters: {
+            query?: {
+                /** @description As in a schedule; either this or intervalSeconds. */
+                cron?: string;
+                /** @description As in a schedule. */
+                intervalSeconds?: number;
+                /** @description When the first run is due, such as the nextDue of a schedule; counted from now when left out. */
+                due?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpcomingOutputBody"];
                 };
             };
             /** @description What went wrong, as a problem. */
