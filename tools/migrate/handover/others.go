@@ -64,8 +64,8 @@ func (h *Handover) others(ctx context.Context, known map[secret.Ref]bool, o Roll
 
 // other takes one of them back. used: a connector reads it.
 func (h *Handover) other(ctx context.Context, m secret.Metadata, ref secret.Ref, used bool, o RollbackOptions, switched time.Time, out *Outcome, decide func(secret.Ref, string)) error {
-	if o.KeepSource[ref] || m.Disabled {
-		return nil
+	if keeps, err := h.keepsSource(ctx, o, m, ref); keeps || m.Disabled || err != nil {
+		return err
 	}
 	if changed := latest(m); !changed.IsZero() && changed.Before(switched.Add(-clockSlack)) {
 		// It was there before the target was in force, and says nothing; but runs that
@@ -84,8 +84,9 @@ func (h *Handover) other(ctx context.Context, m secret.Metadata, ref secret.Ref,
 	moved, err := h.over(ctx, ref, "", o)
 	var conflict *carry.ConflictError
 	if errors.As(err, &conflict) {
-		decide(ref, "was set in "+h.Target.Provider+" after the switch, and "+h.Source.Provider+" has another value")
-		if err := h.tellConflict(ctx, conflict); err != nil {
+		decide(ref, "has another value in each store, and no copy of it was recorded: either it was set in "+h.Target.Provider+
+			" after the switch, or a copy that was killed left it there, and "+h.Source.Provider+" was set since"+h.otherTimes(ctx, m, ref))
+		if err := h.tellConflict(ctx, conflict, moved); err != nil {
 			return err
 		}
 		return h.Ledger.Fail(ctx, begun, err, ledger.Change{})
@@ -97,6 +98,73 @@ func (h *Handover) other(ctx context.Context, m secret.Metadata, ref secret.Ref,
 		out.carried(ref)
 	}
 	return h.Ledger.End(ctx, begun, ledger.Change{SourceVersion: moved.From, TargetVersion: moved.To})
+}
+
+// otherTimes is [Handover.times] of a ref of which only the target was looked at.
+func (h *Handover) otherTimes(ctx context.Context, target secret.Metadata, ref secret.Ref) string {
+	source, err := h.Source.Store.Look(ctx, ref)
+	if err != nil {
+		return "" // it is there for information only
+	}
+	return h.times(source, target)
+}
+
+// unplanned calls yield for each ref of the source that the ledger does not know, as it
+// was set there after the plan.
+func (h *Handover) unplanned(ctx context.Context, yield func(secret.Ref) error) error {
+	for token := ""; ; {
+		page, err := stores.Patiently(ctx, h.Source.Store, func(ctx context.Context) (secret.Page, error) {
+			return h.Source.Store.List(ctx, provider.ListRequest{Size: provider.MaxPageSize, Token: token})
+		})
+		if fault.Is(err, fault.Unsupported) {
+			return nil // whatever no connector uses, this store cannot name
+		}
+		if err != nil {
+			return fmt.Errorf("list what was set in %s: %w", h.Source.Provider, err)
+		}
+		for _, m := range page.Items {
+			if m.Ref == "" {
+				continue
+			}
+			_, err := h.Ledger.Entry(ctx, m.Ref)
+			if unknown := (*ledger.UnknownError)(nil); errors.As(err, &unknown) {
+				err = yield(m.Ref)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if token = page.Next; token == "" {
+			return nil
+		}
+	}
+}
+
+// forwardNew takes a ref to the target, which is in force by now, that was set in the
+// source after the plan.
+func (h *Handover) forwardNew(ctx context.Context, ref secret.Ref, out *Outcome) error {
+	step, err := h.Ledger.Begin(ctx, "", ledger.Switch, ledger.Change{Reason: string(ref)})
+	if err != nil {
+		return err
+	}
+	moved, err := carry.Over(ctx, h.Source.Store, h.Target.Store, ref, "")
+	var both *carry.ConflictError
+	switch {
+	case errors.As(err, &both):
+		out.notice(ref, "it was set in %s after the plan, and %s, which is in force, has another value, which stays: see which of the two is right",
+			h.Source.Provider, h.Target.Provider)
+		return h.Ledger.Fail(ctx, step, err, ledger.Change{})
+	case fault.Is(err, fault.NotFound, fault.Deleted): // it is gone again
+		return h.Ledger.Fail(ctx, step, err, ledger.Change{})
+	case err != nil:
+		failed := fmt.Errorf("take over %s, which was set in %s after the plan: %w", ref, h.Source.Provider, err)
+		return errors.Join(failed, h.Ledger.Fail(ctx, step, err, ledger.Change{}))
+	}
+	if moved.Changed {
+		out.carried(ref)
+		out.notice(ref, "it was set in %s after the plan, and taken over; a purge leaves it there", h.Source.Provider)
+	}
+	return h.Ledger.End(ctx, step, ledger.Change{SourceVersion: moved.From, TargetVersion: moved.To})
 }
 
 // clockSlack is how far the clocks of this host and of a store may be apart.

@@ -171,14 +171,18 @@ func (h *Handover) back(ctx context.Context, e ledger.Entry, o RollbackOptions, 
 	case err != nil:
 		return err
 	}
+	keeps, err := h.keepsSource(ctx, o, target, e.Ref)
+	if err != nil {
+		return err
+	}
 	expected := e.SourceVersion
-	_, err = h.Source.Store.Look(ctx, e.Ref)
+	source, err := h.Source.Store.Look(ctx, e.Ref)
 	switch {
 	case fault.Is(err, fault.NotFound, fault.Deleted):
 		expected = "" // a purge may have got that far
 	case err != nil:
 		return err
-	case target.Version == e.Written, paired(e) && target.Version == e.TargetVersion && e.Open == 0, o.KeepSource[e.Ref]:
+	case target.Version == e.Written, paired(e) && target.Version == e.TargetVersion && e.Open == 0, keeps:
 		return nil // nobody set the target, or it was taken back already
 	case !paired(e):
 		expected = neither // whatever differs is for an operator
@@ -190,8 +194,13 @@ func (h *Handover) back(ctx context.Context, e ledger.Entry, o RollbackOptions, 
 	moved, err := h.over(ctx, e.Ref, expected, o)
 	var conflict *carry.ConflictError
 	if errors.As(err, &conflict) {
-		decide(e.Ref, "was set in both stores since it was copied")
-		if err := h.tellConflict(ctx, conflict); err != nil {
+		why := "was set in both stores since it was copied"
+		if expected == neither {
+			why = "has another value in each store, and a copy of it was interrupted or blocked: " + h.Target.Provider +
+				" has that copy, or what somebody set there"
+		}
+		decide(e.Ref, why+h.times(source, target))
+		if err := h.tellConflict(ctx, conflict, moved); err != nil {
 			return err
 		}
 	}
@@ -237,12 +246,36 @@ func (h *Handover) takeUp(ctx context.Context, e ledger.Entry) (ledger.Entry, le
 // errRolledBack is the outcome of a step that a rollback found without one.
 func errRolledBack() error { return fault.New(fault.Cancelled, fault.SourceHost, "rolled back") }
 
-// noteConflict begins the key under which the ledger keeps which version of the source
-// an operator was told of.
-const noteConflict = "rollback.conflict "
+// times says when each store was set, as far as both know.
+func (h *Handover) times(source, target secret.Metadata) string {
+	a, b := latest(source), latest(target)
+	if a.IsZero() || b.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" (%s %s, %s %s)", h.Source.Provider, a.UTC().Format(time.RFC3339), h.Target.Provider, b.UTC().Format(time.RFC3339))
+}
 
-func (h *Handover) tellConflict(ctx context.Context, c *carry.ConflictError) error {
-	return h.Ledger.SetNote(ctx, noteConflict+string(c.Ref), string(c.Found))
+// The keys under which the ledger keeps which versions an operator was told of begin so.
+const (
+	noteConflict       = "rollback.conflict "
+	noteConflictTarget = "rollback.conflict target "
+)
+
+func (h *Handover) tellConflict(ctx context.Context, c *carry.ConflictError, found carry.Moved) error {
+	if err := h.Ledger.SetNote(ctx, noteConflict+string(c.Ref), string(c.Found)); err != nil {
+		return err
+	}
+	return h.Ledger.SetNote(ctx, noteConflictTarget+string(c.Ref), string(found.To))
+}
+
+// keepsSource reports whether an operator chose the source's value over the one that the
+// target has: if that is the one that the operator was told of.
+func (h *Handover) keepsSource(ctx context.Context, o RollbackOptions, target secret.Metadata, ref secret.Ref) (bool, error) {
+	if !o.KeepSource[ref] {
+		return false, nil
+	}
+	told, err := h.Ledger.Note(ctx, noteConflictTarget+string(ref))
+	return told == "" || told == string(target.Version), err
 }
 
 // over is [carry.Over] from the target to the source, with the versions the right

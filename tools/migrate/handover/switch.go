@@ -78,6 +78,9 @@ func (h *Handover) prepare(ctx context.Context, o SwitchOptions) error {
 		if err == nil && counts[ledger.Copied]+counts[ledger.Drifted] > 0 {
 			err = o.Verify(ctx)
 		}
+		if err == nil {
+			err = h.stillReady(ctx, o.AllowBlocked)
+		}
 		return err
 	}
 	if err := h.ready(ctx, o.AllowBlocked, false); err != nil {
@@ -100,7 +103,11 @@ func (h *Handover) toTarget(ctx context.Context, at, inForce time.Time, out *Out
 		}
 	}
 	h.Say("looking once more for secrets that were set in " + h.Source.Provider + " meanwhile")
-	return h.each(ctx, []ledger.State{ledger.Verified, ledger.Switched}, func(e ledger.Entry) error { return h.forward(ctx, e, out) })
+	err := h.each(ctx, []ledger.State{ledger.Verified, ledger.Switched}, func(e ledger.Entry) error { return h.forward(ctx, e, out) })
+	if err != nil {
+		return err
+	}
+	return h.unplanned(ctx, func(ref secret.Ref) error { return h.forwardNew(ctx, ref, out) })
 }
 
 // forward takes what was set in the source after the last look to the target, which
@@ -144,6 +151,60 @@ func (h *Handover) forward(ctx context.Context, e ledger.Entry, out *Outcome) er
 	out.Refs++
 	out.mu.Unlock()
 	return h.Ledger.End(ctx, step, now)
+}
+
+// stillReady looks, before a switch that stopped half way goes on, whether the target
+// lacks something that came after it had begun: that may be long ago.
+func (h *Handover) stillReady(ctx context.Context, allowed []secret.Ref) error {
+	var problems diag.List
+	add := func(format string, args ...any) { problems.Errorf("", format, args...) }
+	uses, err := h.Uses(ctx)
+	if err != nil {
+		return err
+	}
+	more := 0
+	err = h.Ledger.Entries(ctx, []ledger.State{"", ledger.Planned, ledger.Blocked}, func(e ledger.Entry) error {
+		if e.State == ledger.Blocked {
+			if e.Verdict == ledger.Unreadable && slices.Contains(allowed, e.Ref) {
+				delete(uses, e.Ref) // no run can read it today either
+			}
+			return nil
+		}
+		delete(uses, e.Ref)
+		if len(problems) < maxReasons {
+			add("%s was planned after the switch had begun: run \"identitymesh-migrate run\"", e.Ref)
+		} else {
+			more++
+		}
+		return nil
+	})
+	if err == nil {
+		err = h.served(ctx, uses, add)
+	}
+	if err != nil {
+		return err
+	}
+	if more > 0 {
+		add("and %d more refs; \"identitymesh-migrate status\" counts them", more)
+	}
+	return notReady(h.Target.Provider+" cannot be put into force everywhere yet", problems)
+}
+
+// served tells which of the refs that connectors use the target does not give.
+func (h *Handover) served(ctx context.Context, uses map[secret.Ref][]string, add func(format string, args ...any)) error {
+	for ref, connectors := range uses {
+		m, err := h.Target.Store.Look(ctx, ref)
+		switch {
+		case err == nil && !m.Disabled:
+		case err == nil:
+			add("%s, which %s uses, is disabled in %s", ref, strings.Join(connectors, ", "), h.Target.Provider)
+		case fault.Is(err, fault.NotFound, fault.Deleted):
+			add("%s, which %s uses, is missing in %s: set it in %s, then plan and run again", ref, strings.Join(connectors, ", "), h.Target.Provider, h.Source.Provider)
+		default:
+			return err
+		}
+	}
+	return nil
 }
 
 // maxReasons bounds what is told of refs that are in the way.
@@ -215,20 +276,26 @@ func (h *Handover) ready(ctx context.Context, allowed []secret.Ref, compared boo
 	if err != nil {
 		return err
 	}
-	if refs == 0 {
-		add("nothing was planned: run \"identitymesh-migrate plan\"")
-	}
-	for ref, connectors := range uses {
-		m, err := h.Target.Store.Look(ctx, ref)
-		switch {
-		case err == nil && !m.Disabled:
-		case err == nil:
-			add("%s, which %s uses, is disabled in %s", ref, strings.Join(connectors, ", "), h.Target.Provider)
-		case fault.Is(err, fault.NotFound, fault.Deleted):
-			add("%s, which %s uses, is missing in %s: set it, then plan and run again", ref, strings.Join(connectors, ", "), h.Target.Provider)
-		default:
-			return err
+	err = h.unplanned(ctx, func(ref secret.Ref) error {
+		if _, used := uses[ref]; used {
+			return nil // which is looked for below
 		}
+		if refs++; len(problems) < maxReasons {
+			add("%s was set in %s after the plan: plan and run again", ref, h.Source.Provider)
+		} else {
+			more++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if refs == 0 {
+		add("there is nothing to move: neither has %s a secret nor does a connector need one; change Secrets:Provider in the settings yourself, or set secrets, then plan",
+			h.Source.Provider)
+	}
+	if err := h.served(ctx, uses, add); err != nil {
+		return err
 	}
 	if more > 0 {
 		add("and %d more refs; \"identitymesh-migrate status\" counts them", more)

@@ -155,6 +155,18 @@ func (w *world) happen() {
 	}
 }
 
+// between lets a connector come while nobody migrates, with a secret of its own: where
+// all use one store, it is readable there from then on. Between two commands can be days.
+func (w *world) between() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.engine == w.settings && w.admin == w.settings && w.one(3) {
+		ref := secret.Ref(fmt.Sprintf("secret://connector/%d", w.count))
+		w.set(w.admin, ref)
+		w.used = append(w.used, ref)
+	}
+}
+
 // die stops this process for ever, as a kill does, once in n times.
 func (w *world) die(n int) {
 	if !w.one(n) {
@@ -261,6 +273,9 @@ func (w *world) Await(_ context.Context, wanted cutover.Wanted) ([]store.Instanc
 		// could be lost.
 		for w.one(2) {
 			w.set(w.admin, secret.Ref(fmt.Sprintf("secret://r/%d", w.random.IntN(2))))
+		}
+		if w.one(4) {
+			w.set(w.admin, secret.Ref(fmt.Sprintf("secret://new/%d", w.count)))
 		}
 		w.die(20)
 		if w.one(15) {
