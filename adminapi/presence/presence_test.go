@@ -1,17 +1,16 @@
 package presence_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/identitymesh/identitymesh/adminapi/presence"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 )
@@ -24,23 +23,6 @@ func (vault) Name() string { return "AzureKeyVault" }
 func (vault) Info(context.Context) (facade.Info, error) { return facade.Info{Version: "1.0.0"}, nil }
 func (vault) Check(context.Context) (provider.CheckReport, error) {
 	return provider.CheckReport{Target: "one.vault.azure.net"}, nil
-}
-
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *log) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *log) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
@@ -58,7 +40,8 @@ func TestTheInstanceIsListedWithItsStoreAndShowsThatItLives(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	var logs log
+	var logs logtest.Buffer
+	noticed := func() int { return strings.Count(logs.String(), "another Admin API registered") }
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	self := store.Instance{Role: store.RoleAdminAPI, Name: "admin", Machine: "host", Version: "1", Incarnation: "1", Provider: "AzureKeyVault", Started: time.Now()}
@@ -85,9 +68,9 @@ func TestTheInstanceIsListedWithItsStoreAndShowsThatItLives(t *testing.T) {
 	if err := db.Register(t.Context(), self); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the other one is noticed", func() bool { return logs.count("another Admin API registered") == 1 })
+	eventually(t, "the other one is noticed", func() bool { return noticed() == 1 })
 	time.Sleep(100 * time.Millisecond)
-	if n := logs.count("another Admin API registered"); n != 1 {
+	if n := noticed(); n != 1 {
 		t.Errorf("said %d times", n)
 	}
 	cancel()

@@ -13,6 +13,7 @@ import (
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 )
 
@@ -31,15 +32,6 @@ func (v vault) Info(context.Context) (facade.Info, error) {
 func (v vault) Check(context.Context) (provider.CheckReport, error) {
 	return provider.CheckReport{Target: v.target}, v.err
 }
-
-// syncLog is a log that is read while it is written.
-type syncLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *syncLog) Write(p []byte) (int, error) { l.mu.Lock(); defer l.mu.Unlock(); return l.b.Write(p) }
-func (l *syncLog) String() string              { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
 // identify runs until a condition holds, then ends it.
 func (w *world) identify(t *testing.T, p schedule.Provider, logger *slog.Logger, again <-chan struct{}, until func() bool) {
@@ -71,7 +63,7 @@ func (w *world) instances(t *testing.T) []store.Instance {
 
 func TestInstanceRecordsItsSecretStoreAndShoutsAboutAnother(t *testing.T) {
 	w := newWorld(t)
-	var logs syncLog
+	var logs logtest.Buffer
 	other := store.Instance{Role: store.RoleAdminAPI, Name: "api", Incarnation: "9", Started: noon, Provider: "AzureKeyVault", ProviderTarget: "contoso"}
 	if err := w.store.Register(t.Context(), other); err != nil {
 		t.Fatal(err)

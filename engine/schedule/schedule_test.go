@@ -1,7 +1,6 @@
 package schedule_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
 
@@ -205,7 +205,7 @@ func TestDatabaseThatDoesNotAnswerHoldsTheLoopOnlySoLong(t *testing.T) {
 	w := newWorld(t)
 	w.config.LeaseTTL = 200 * time.Millisecond
 	w.config.Run = func(context.Context, store.Claimed) {}
-	var logs lockedBuffer
+	var logs logtest.Buffer
 	w.config.Logger = slog.New(slog.NewJSONHandler(&logs, nil))
 	loop := schedule.New(w.config)
 	if err := loop.Join(t.Context()); err != nil {
@@ -232,18 +232,6 @@ func TestDatabaseThatDoesNotAnswerHoldsTheLoopOnlySoLong(t *testing.T) {
 		t.Errorf("%d heartbeats failed: %s", n, logs.String())
 	}
 }
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-func (l *lockedBuffer) String() string { l.mu.Lock(); defer l.mu.Unlock(); return l.b.String() }
 
 func TestInstanceThatWasReplacedStops(t *testing.T) {
 	w := newWorld(t)

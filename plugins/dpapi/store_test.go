@@ -1,15 +1,14 @@
 package dpapi_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/identitymesh/identitymesh/plugins/dpapi"
 	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/plugintest"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/provider"
@@ -20,7 +19,7 @@ import (
 type store struct {
 	*plugintest.Client
 	t    *testing.T
-	logs *logBuffer
+	logs *logtest.Buffer
 }
 
 func openStore(t *testing.T, folder, connection string) *store {
@@ -34,7 +33,7 @@ func openStoreWith(t *testing.T, settings map[string]string) *store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	logs := &logBuffer{}
+	logs := &logtest.Buffer{}
 	client, problems := plugintest.TryLogging(t, dpapi.Definition("0.0.1"), config, logs)
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
@@ -99,22 +98,4 @@ func execute(t *testing.T, folder, statement string, args ...any) {
 	if _, err := openDatabase(t, folder).Write.Exec(statement, args...); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// logBuffer is written by the server while the test reads.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }

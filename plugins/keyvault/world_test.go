@@ -1,7 +1,6 @@
 package keyvault_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -24,6 +23,7 @@ import (
 	"github.com/identitymesh/identitymesh/plugins/keyvault/vault"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/naming"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
@@ -42,7 +42,7 @@ type world struct {
 	*keyvault.Provider
 	fake  *fakevault.Server
 	clock *clock
-	logs  *lockedBuffer
+	logs  *logtest.Buffer
 	spans *tracetest.InMemoryExporter
 	t     *testing.T
 	said  []string
@@ -145,7 +145,7 @@ func tryWorld(t *testing.T, c setting) (*world, diag.List) {
 	for k, v := range c.config {
 		config[k] = v
 	}
-	w := &world{fake: fake, clock: now, logs: &lockedBuffer{}, spans: tracetest.NewInMemoryExporter(), t: t}
+	w := &world{fake: fake, clock: now, logs: &logtest.Buffer{}, spans: tracetest.NewInMemoryExporter(), t: t}
 	network := vault.Network{Dial: fake.Dial, RootCAs: fake.RootCAs()}
 	if c.strangers {
 		network.RootCAs = nil
@@ -283,21 +283,4 @@ func wantReason(t *testing.T, err error, want fault.Reason, says ...string) *fau
 		}
 	}
 	return f
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

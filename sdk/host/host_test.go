@@ -1,7 +1,6 @@
 package host_test
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +19,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/sdk/host/launch"
 	"github.com/identitymesh/identitymesh/sdk/host/supervise"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/naming"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
@@ -74,12 +73,12 @@ func shortFolder(t *testing.T) string {
 
 type resolver struct {
 	*host.Resolver
-	logs *syncBuffer
+	logs *logtest.Buffer
 }
 
 func open(t *testing.T, c catalog.Choice) *resolver {
 	t.Helper()
-	b := &resolver{logs: &syncBuffer{}}
+	b := &resolver{logs: &logtest.Buffer{}}
 	config := host.Config{
 		Choice: c, DataFolder: shortFolder(t), LogLevel: slog.LevelDebug,
 		Logger: slog.New(slog.NewJSONHandler(b.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -270,21 +269,4 @@ func get(t *testing.T, b *resolver, ref secret.Ref) string {
 		t.Fatalf("get %s: %v", ref, err)
 	}
 	return string(s.Value.Reveal())
-}
-
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }

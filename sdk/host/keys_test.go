@@ -16,10 +16,11 @@ import (
 
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/host"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 )
 
-func keys(t *testing.T, config string, logs *syncBuffer) host.Keys {
+func keys(t *testing.T, config string, logs *logtest.Buffer) host.Keys {
 	t.Helper()
 	return host.Keys{Silence: 20 * time.Second, Config: host.Config{
 		Choice: choice(config), DataFolder: shortFolder(t), LogLevel: slog.LevelInfo, Tracer: tracenoop.NewTracerProvider(),
@@ -28,7 +29,7 @@ func keys(t *testing.T, config string, logs *syncBuffer) host.Keys {
 }
 
 func TestKeysAreAdministeredByTheBinary(t *testing.T) {
-	var logs syncBuffer
+	var logs logtest.Buffer
 	k := keys(t, `{"Keys":"canary-4f1c-value"}`, &logs)
 	status, err := k.Status(t.Context())
 	// Its configuration reached it, and nothing of our environment: ALLOWED, the
@@ -65,7 +66,7 @@ func TestKeyCommandsThatFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var logs syncBuffer
+			var logs logtest.Buffer
 			_, err := keys(t, test.config, &logs).Rotate(t.Context(), nil)
 			if fault.Of(err) != test.reason {
 				t.Fatalf("got %v, want %v", err, test.reason)
@@ -83,7 +84,7 @@ func TestKeyCommandsThatFail(t *testing.T) {
 }
 
 func TestKeyCommandOfAChangedFileIsNotRun(t *testing.T) {
-	var logs syncBuffer
+	var logs logtest.Buffer
 	k := keys(t, `{}`, &logs)
 	k.Config.Choice.Plugin.SHA256 = strings.Repeat("0", 64)
 	if _, err := k.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "SHA-256") {
@@ -109,7 +110,7 @@ func TestKeyCommandEndsInTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var logs syncBuffer
+			var logs logtest.Buffer
 			k := keys(t, fmt.Sprintf(`{"Keys":%q}`, test.does), &logs)
 			k.Silence = test.silence
 			ctx, cancel := context.WithCancel(t.Context())
@@ -134,7 +135,7 @@ func TestKeyCommandEndsInTime(t *testing.T) {
 }
 
 func TestProgressKeepsACommandAlive(t *testing.T) {
-	var logs syncBuffer
+	var logs logtest.Buffer
 	k := keys(t, `{"SlowMillis":1000}`, &logs)
 	k.Silence = 3 * time.Second // less than the four waits together
 	if _, err := k.Rotate(t.Context(), nil); err != nil {

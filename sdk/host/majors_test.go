@@ -23,6 +23,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/host/internal/contractv0"
 	"github.com/identitymesh/identitymesh/sdk/host/launch"
 	"github.com/identitymesh/identitymesh/sdk/host/supervise"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
@@ -59,13 +60,13 @@ func majorPlugins(t *testing.T) map[string]string {
 // both majors, newest first, as a host of the next major would serve.
 func both() []facade.Major { return append(facade.Served(), contractv0.Major()) }
 
-func majorConfig(t *testing.T, path string, majors []facade.Major) (host.Config, *syncBuffer) {
+func majorConfig(t *testing.T, path string, majors []facade.Major) (host.Config, *logtest.Buffer) {
 	t.Helper()
 	hash, err := launch.Hash(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	logs := &syncBuffer{}
+	logs := &logtest.Buffer{}
 	return host.Config{
 		Choice: catalog.Choice{Provider: "majorplugin", Plugin: catalog.Plugin{
 			Name: "majorplugin", Path: path, SHA256: hash, Pin: "the test", Config: secret.NewValue([]byte("{}")),
@@ -74,7 +75,7 @@ func majorConfig(t *testing.T, path string, majors []facade.Major) (host.Config,
 	}, logs
 }
 
-func openMajor(t *testing.T, path string, majors []facade.Major) (*host.Resolver, *syncBuffer) {
+func openMajor(t *testing.T, path string, majors []facade.Major) (*host.Resolver, *logtest.Buffer) {
 	t.Helper()
 	config, logs := majorConfig(t, path, majors)
 	r, err := host.OpenResolver(config)

@@ -23,6 +23,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
 	"github.com/identitymesh/identitymesh/sdk/host/launch"
 	"github.com/identitymesh/identitymesh/sdk/host/supervise"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
@@ -33,7 +34,7 @@ const usual = 5 * time.Second
 // show is a host with one plugin that misbehaves.
 type show struct {
 	config host.Config
-	logs   syncBuffer
+	logs   logtest.Buffer
 	mark   string
 	store  string
 	// expected are words of warnings that come once each, tolerated of those that

@@ -24,6 +24,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/authn/negotiate/kdctest"
 	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 )
 
 // holder is somebody with a ticket, who writes the rest of the message as he likes.
@@ -96,7 +97,7 @@ func send(w *negotiate.Way, token []byte) (authz.Principal, error) {
 
 func TestForgedAndRecordedTokensSignInNobody(t *testing.T) {
 	realm := kdctest.MIT(t, "alice")
-	logs := &log{}
+	logs := &logtest.Buffer{}
 	now := time.Now()
 	way, err := negotiate.New(negotiate.Config{Settings: appsettings.Negotiate{KeytabFile: realm.Keytab}, Roles: roles(),
 		Logger: slog.New(slog.NewTextHandler(logs, nil)), Now: func() time.Time { return now }})

@@ -19,6 +19,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/authn/negotiate"
 	"github.com/identitymesh/identitymesh/adminapi/authn/negotiate/kdctest"
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 )
 
 func FuzzWhatStrangersSendSignsInNobody(f *testing.F) {
@@ -34,7 +35,7 @@ func FuzzWhatStrangersSendSignsInNobody(f *testing.F) {
 	if err := os.WriteFile(path, content, 0o600); err != nil {
 		f.Fatal(err)
 	}
-	logs := &log{}
+	logs := &logtest.Buffer{}
 	way, err := negotiate.New(negotiate.Config{Settings: appsettings.Negotiate{KeytabFile: path}, Roles: roles(), Logger: slog.New(slog.NewTextHandler(logs, nil)), Now: time.Now})
 	if err != nil {
 		f.Fatal(err)

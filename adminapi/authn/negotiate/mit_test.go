@@ -1,7 +1,6 @@
 package negotiate_test
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,31 +18,14 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/authn/negotiate/kdctest"
 	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 )
-
-// log is what was logged.
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // site is a server where /api/who tells who asks.
 type site struct {
 	url  string
 	way  *negotiate.Way
-	logs *log
+	logs *logtest.Buffer
 }
 
 type told struct{}
@@ -56,7 +37,7 @@ func (told) Start(w http.ResponseWriter, _ *http.Request, p authz.Principal, way
 
 func newSite(t *testing.T, s appsettings.Negotiate, roles authz.Mapping) *site {
 	t.Helper()
-	logs := &log{}
+	logs := &logtest.Buffer{}
 	logger := slog.New(slog.NewTextHandler(logs, nil))
 	way, err := negotiate.New(negotiate.Config{Settings: s, Roles: roles, Logger: logger, Now: time.Now})
 	if err != nil {

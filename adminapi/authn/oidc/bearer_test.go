@@ -1,7 +1,6 @@
 package oidc_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -28,27 +27,10 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/authn/oidc/oidctest"
 	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 )
 
 const audience = "api://im"
-
-// log is what was logged.
-type log struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
 
 // clock is a time that tests move.
 type clock struct {
@@ -76,9 +58,9 @@ func settings(issuer string) appsettings.JWT {
 func mapping() authz.Mapping { return authz.Mapping{authz.Admin: {"chiefs"}} }
 
 // newProvider returns a provider that was asked.
-func newProvider(t *testing.T, p *oidctest.Provider, c *clock) (*oidc.Provider, *log) {
+func newProvider(t *testing.T, p *oidctest.Provider, c *clock) (*oidc.Provider, *logtest.Buffer) {
 	t.Helper()
-	logs := &log{}
+	logs := &logtest.Buffer{}
 	provider, err := oidc.New(oidc.Config{JWT: settings(p.Issuer), Roles: mapping(), Logger: slog.New(slog.NewTextHandler(logs, nil)), Now: c.now})
 	if err != nil {
 		t.Fatal(err)
@@ -302,7 +284,7 @@ func TestAProviderThatAnswersSlowlyHoldsUpStrangersOnce(t *testing.T) {
 func TestAProviderThatIsAwayIsAStateAndNotTheEnd(t *testing.T) {
 	idp := oidctest.Start(t)
 	idp.Down.Store(true)
-	logs := &log{}
+	logs := &logtest.Buffer{}
 	provider, err := oidc.New(oidc.Config{JWT: settings(idp.Issuer), Roles: mapping(), Logger: slog.New(slog.NewTextHandler(logs, nil)), Now: time.Now})
 	if err != nil {
 		t.Fatal(err)

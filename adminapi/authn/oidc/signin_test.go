@@ -17,6 +17,7 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/authn/oidc"
 	"github.com/identitymesh/identitymesh/adminapi/authn/oidc/oidctest"
 	"github.com/identitymesh/identitymesh/adminapi/authz"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 )
 
 const clientID, clientSecret = "im", "c4nary-client-secret"
@@ -25,7 +26,7 @@ const clientID, clientSecret = "im", "c4nary-client-secret"
 type site struct {
 	url   string
 	idp   *oidctest.Provider
-	logs  *log
+	logs  *logtest.Buffer
 	clock *clock
 }
 
@@ -39,7 +40,7 @@ func (told) Start(w http.ResponseWriter, _ *http.Request, p authz.Principal, way
 
 func newSite(t *testing.T, secret string, secure bool) *site {
 	t.Helper()
-	s := &site{logs: &log{}, clock: &clock{}, idp: oidctest.Start(t,
+	s := &site{logs: &logtest.Buffer{}, clock: &clock{}, idp: oidctest.Start(t,
 		oidctest.User{Name: "alice", Claims: map[string]any{"roles": []string{"IdentityMesh.Operator"}, "groups": []string{"chiefs"}}},
 		oidctest.User{Name: "bob", Claims: map[string]any{"roles": []string{"IdentityMesh.Viewer"}}},
 		oidctest.User{Name: "mallory"},

@@ -1,14 +1,12 @@
 package ldap_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 	"github.com/identitymesh/identitymesh/engine/connector/ldap"
 	"github.com/identitymesh/identitymesh/engine/connector/ldap/ldaptest"
 	"github.com/identitymesh/identitymesh/engine/identity"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
@@ -38,31 +37,13 @@ func slapdSettings(s *ldaptest.Server) settings {
 	}
 }
 
-// logBuffer collects log lines.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func open(t *testing.T, config settings, password string) (connector.Connector, *logBuffer) {
+func open(t *testing.T, config settings, password string) (connector.Connector, *logtest.Buffer) {
 	t.Helper()
 	raw, err := json.Marshal(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	logs := &logBuffer{}
+	logs := &logtest.Buffer{}
 	env := connector.Environment{Logger: slog.New(slog.NewTextHandler(logs, nil)), Now: time.Now}
 	value := secret.NewValue([]byte(password))
 	c, err := ldap.Kind{}.Open(raw, map[secret.Ref]secret.Value{passwordRef: value}, env)
