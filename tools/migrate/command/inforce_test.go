@@ -1,14 +1,15 @@
 package command_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
+	"github.com/identitymesh/identitymesh/sdk/secret"
 )
 
 // home is a migration from the other store to the one of this host, which is in force.
@@ -50,14 +51,36 @@ func TestNothingIsPurgedThatAProcessUses(t *testing.T) {
 func TestNothingIsPurgedWhenTheSettingsPutAnotherStoreIntoForce(t *testing.T) {
 	w := home(t)
 	w.must(0, []string{"soak", "--for", "1ms"}, "passed")
+	var file map[string]any
 	text, err := os.ReadFile(settings(w.folder))
 	if err == nil {
-		changed := strings.Replace(string(text), "{", `{"Secrets":{"Provider":"AzureKeyVault","KeyVault":{"VaultUri":"https://a.vault.azure.net/"}},`, 1)
-		err = os.WriteFile(settings(w.folder), []byte(changed), 0o600)
+		err = json.Unmarshal(text, &file)
+	}
+	file["Secrets"] = map[string]any{"Provider": "AzureKeyVault", "KeyVault": map[string]any{"VaultUri": "https://a.vault.azure.net/"}}
+	if err == nil {
+		text, err = json.Marshal(file)
+	}
+	if err == nil {
+		err = os.WriteFile(settings(w.folder), text, 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.must(6, []string{"purge", "--yes"}, "the settings of this host put AzureKeyVault into force", "switch first")
 	w.has(w.other, some(2))
+}
+
+// A script that verifies has to learn that the engine cannot read something.
+func TestVerifyAfterTheSwitchFailsForWhatIsAmissInTheTarget(t *testing.T) {
+	w := home(t)
+	w.set(w.folder, map[secret.Ref]string{"secret://t/00": "-rotated"})
+	w.must(0, []string{"verify"}, "switched: secret://t/00", "set in the target after the switch")
+	c := w.carrier(w.folder)
+	defer c.Close()
+	if err := c.Delete(t.Context(), "secret://t/01"); err != nil {
+		t.Fatal(err)
+	}
+	w.must(6, []string{"verify"}, "switched: secret://t/01", "which is in force, does not have it", "or set it in the target")
+	w.must(6, []string{"verify", "--output", "json"}, `"needOperator": 1`)
+	w.must(0, []string{"verify", "--exclude", "*/01"})
 }

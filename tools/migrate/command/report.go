@@ -14,6 +14,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/sdk/commandline"
+	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
 	paper "github.com/identitymesh/identitymesh/tools/migrate/report"
 
 	"github.com/identitymesh/identitymesh/sdk/wholefile"
@@ -58,6 +59,9 @@ func (s *session) writeReport(ctx context.Context, folder string) error {
 	}
 	var done reported
 	err = s.audited(ctx, map[string]any{"folder": folder}, func(ctx context.Context) (any, error) {
+		if err := s.vouched(ctx); err != nil {
+			return nil, err
+		}
 		who, host := audit.Caller()
 		r, err := paper.Make(ctx, paper.Config{Ledger: s.ledger, Now: s.Now(), By: who, Host: host, Program: "identitymesh-migrate " + s.Build.Version})
 		if err != nil {
@@ -101,6 +105,28 @@ func (s *session) writeReport(ctx context.Context, folder string) error {
 	return s.print(table(append(rows, []string{"sha256", done.Sha256}, []string{"key", done.KeyID})))
 }
 
+// vouched compares the ledger with what the audit log kept of it behind each command: a
+// chain that was made anew fits itself, and not those. A ledger that was changed gives a
+// [*ledger.BrokenError].
+func (s *session) vouched(ctx context.Context) error {
+	records, err := s.audit.Search(ctx, audit.Filter{TargetPrefix: "migrations/" + s.migration.ID}, maxReported)
+	if err != nil {
+		return err
+	}
+	for _, record := range records {
+		var detail struct{ Ledger ledger.Fingerprint }
+		if record.Phase != audit.Outcome || json.Unmarshal([]byte(record.Detail), &detail) != nil || detail.Ledger.Events == 0 {
+			continue
+		}
+		event, err := s.ledger.Event(ctx, detail.Ledger.Events)
+		if err != nil || event.Hash != detail.Ledger.Hash {
+			return errors.Join(&ledger.BrokenError{Seq: detail.Ledger.Events,
+				Why: fmt.Sprintf("record %d of the audit log has another hash of it; put the ledger back that belongs to it", record.Seq)}, err)
+		}
+	}
+	return nil
+}
+
 // checked is the JSON form of a report that was found to be ours.
 type checked struct {
 	paper.Identity
@@ -109,7 +135,7 @@ type checked struct {
 	Record int64  `json:"auditRecord"`
 }
 
-// maxReported is how many reports of one migration are looked through.
+// maxReported is how many audit records of one migration are looked through.
 const maxReported = 10_000
 
 func (s *session) verifyReport(ctx context.Context, file string) error {

@@ -80,12 +80,15 @@ type transferred struct {
 	// Interrupted is true when it was stopped before all was done.
 	Interrupted bool                 `json:"interrupted"`
 	Counts      map[ledger.State]int `json:"counts"`
-	// InTheWay are the first refs that need an operator, of NeedOperator that were wanted.
+	// InTheWay are the first refs that are blocked. NeedOperator are all of those that
+	// were wanted, and what is amiss after the switch.
 	InTheWay     []ledger.Entry `json:"inTheWay"`
 	NeedOperator int            `json:"needOperator"`
 	// Told are the first differences that were found after the switch.
 	Told []ledger.Entry `json:"told,omitempty"`
 	Next string         `json:"next"`
+
+	blocked int
 }
 
 func (s *session) transfer(ctx context.Context, c *cli.Context, concurrency int, do func(context.Context, transfer.Config) (transfer.Result, error)) error {
@@ -131,7 +134,8 @@ func (s *session) transfer(ctx context.Context, c *cli.Context, concurrency int,
 func (s *session) conclude(ctx context.Context, want func(ledger.Entry) bool, result *transferred) error {
 	err := s.ledger.Entries(ctx, []ledger.State{ledger.Blocked}, func(e ledger.Entry) error {
 		if want(e) {
-			if result.NeedOperator++; len(result.InTheWay) < shownBlocked {
+			result.NeedOperator++
+			if result.blocked++; len(result.InTheWay) < shownBlocked {
 				result.InTheWay = append(result.InTheWay, e)
 			}
 		}
@@ -142,7 +146,13 @@ func (s *session) conclude(ctx context.Context, want func(ledger.Entry) bool, re
 	}
 	if result.Drifted > 0 {
 		err = s.ledger.Entries(ctx, []ledger.State{ledger.Switched, ledger.Soaking}, func(e ledger.Entry) error {
-			if want(e) && e.Reason != "" && len(result.Told) < shownBlocked {
+			if !want(e) || e.Reason == "" {
+				return nil
+			}
+			if e.Next != "" { // not only a secret that was set where it is read now
+				result.NeedOperator++
+			}
+			if len(result.Told) < shownBlocked {
 				result.Told = append(result.Told, e)
 			}
 			return nil
@@ -178,8 +188,8 @@ func (r transferred) text() string {
 	for _, e := range append(r.InTheWay, r.Told...) {
 		text += blockedText(e)
 	}
-	if more := r.NeedOperator - len(r.InTheWay); more > 0 {
-		text += fmt.Sprintf("and %d more that are blocked; identitymesh-migrate status --%s %d shows them\n", more, flagBlocked, r.NeedOperator)
+	if more := r.blocked - len(r.InTheWay); more > 0 {
+		text += fmt.Sprintf("and %d more that are blocked; identitymesh-migrate status --%s %d shows them\n", more, flagBlocked, r.blocked)
 	}
 	if r.Interrupted {
 		left := r.Counts[ledger.Planned] + r.Counts[ledger.Copied] + r.Counts[ledger.Drifted]
