@@ -270,6 +270,11 @@ func add[I, O any](a *API, needs authz.Permission, op huma.Operation, handle fun
 		Content:     map[string]*huma.MediaType{problem.MediaType: {Schema: schemaOf[problem.Problem](a)}},
 	}
 	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		ctx, cancel := context.WithTimeout(ctx, requestLimit)
+		defer cancel()
+		if body, ok := any(in).(interface{ receive() }); ok {
+			body.receive()
+		}
 		out, err := handle(ctx, in)
 		if err != nil {
 			return nil, a.problem(ctx, err)
@@ -277,6 +282,10 @@ func add[I, O any](a *API, needs authz.Permission, op huma.Operation, handle fun
 		return out, nil
 	})
 }
+
+// requestLimit is how long an operation may take to decide on its answer, less than
+// the server's limit for writing it. Streams go on after that.
+const requestLimit = 80 * time.Second
 
 // permitted lets only those through who have the permission.
 func (a *API) permitted(needs authz.Permission) func(huma.Context, func(huma.Context)) {

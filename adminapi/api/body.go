@@ -22,16 +22,20 @@ import (
 // Payload is the body of a request, in a buffer of its own so that it can be
 // wiped: the framework would read it into one that is shared and keep copies.
 type Payload struct {
+	request *http.Request
 	bytes   []byte
 	refused *problem.Problem
 }
 
-// Resolve reads the body; the framework calls it.
+// Resolve keeps the request; the framework calls it.
 func (p *Payload) Resolve(ctx huma.Context) []error {
-	r, _ := humago.Unwrap(ctx)
-	p.bytes, p.refused = read(r)
+	p.request, _ = humago.Unwrap(ctx)
 	return nil
 }
+
+// receive reads the body. It is not done before all else of the request is good: who
+// wipes it is not called otherwise.
+func (p *Payload) receive() { p.bytes, p.refused = read(p.request) }
 
 // content returns the body.
 func (p *Payload) content() []byte { return p.bytes }

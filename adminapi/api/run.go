@@ -93,6 +93,16 @@ func report(r *connector.Report) *Report {
 	return &Report{Server: r.Server, Sample: r.Sample, Notes: append([]string{}, r.Notes...)}
 }
 
+// writable reports whether a time can be written as RFC 3339 in UTC, which has four
+// digits for the year. What can be read can be outside of that by its offset.
+func writable(t time.Time) bool {
+	year := t.UTC().Year()
+	return year >= 0 && year <= 9999
+}
+
+// timeExpected is the problem of what is no time, or none that can be written.
+const timeExpected = "expected a time such as 2027-01-31T00:00:00Z"
+
 // utc leaves the zero time as it is, so that it is left out of an answer.
 func utc(t time.Time) time.Time {
 	if t.IsZero() {

@@ -108,8 +108,8 @@ func (f *secretFields) expires(problems *diag.List) time.Time {
 	}
 	text, _ := f.Expires.(string)
 	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		problems.Errorf("expires", "expected a time such as 2027-01-31T00:00:00Z")
+	if err != nil || !writable(t) {
+		problems.Errorf("expires", timeExpected)
 	}
 	return t
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -103,6 +105,33 @@ func TestEveryProblemOfASecretIsReportedAtOnceAndNeverRepeatsTheValue(t *testing
 	w.send("PUT", "/api/secrets", `{"ref":"secret://a","value":"`+strings.Repeat("a", 2<<20)+`"}`).problem(t, http.StatusRequestEntityTooLarge, "body-too-large")
 	if len(w.vault.rows) != 0 {
 		t.Errorf("stored all the same: %v", w.vault.rows)
+	}
+}
+
+// unreadBody fails the test when anybody reads it.
+type unreadBody struct{ t *testing.T }
+
+func (u unreadBody) Read([]byte) (int, error) {
+	u.t.Error("the body was read, and nobody wipes it")
+	return 0, io.EOF
+}
+
+func TestAValueIsNotReadFromARequestThatIsRefusedForSomethingElse(t *testing.T) {
+	w := newWorld(t)
+	for name, change := range map[string]func(*http.Request){
+		"a parameter that is not known": func(r *http.Request) { r.URL.RawQuery = "x=1" },
+		"a header that is wrong":        func(r *http.Request) { r.Header.Set("If-None-Match", `"1"`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodPut, "http://127.0.0.1:5100/api/secrets", unreadBody{t})
+			r.Header.Set("Authorization", "Bearer "+token)
+			r.Header.Set("Content-Type", "application/json")
+			change(r)
+			answer := httptest.NewRecorder()
+			if w.handler.ServeHTTP(answer, r); answer.Code != http.StatusUnprocessableEntity {
+				t.Errorf("%d %s", answer.Code, answer.Body)
+			}
+		})
 	}
 }
 

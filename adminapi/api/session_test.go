@@ -196,6 +196,8 @@ func TestATokenThatCannotBeMadeIsRefusedWithAllReasons(t *testing.T) {
 		{"with the name of the first token", `{"name":"Administrator","role":"Viewer"}`, "name"},
 		{"with permissions that nobody has", `{"name":"x","permissions":["runs.read","moon.land"]}`, "permissions"},
 		{"with more permissions than its role", `{"name":"x","role":"Viewer","permissions":["runs.start"]}`, "permissions"},
+		{"with a role and a permission that nobody has", `{"name":"x","role":"Boss","permissions":["moon.land"]}`, "role permissions"},
+		{"with a name of two lines", `{"name":"x\ny","role":"Viewer"}`, "name"},
 		{"that expired already", `{"name":"x","role":"Viewer","expires":"2026-03-01T12:00:00Z"}`, "expires"},
 		{"that expires and does not", `{"name":"","role":"Viewer","never":true,"expires":"2027-01-01T00:00:00Z"}`, "name expires"},
 	} {

@@ -107,6 +107,9 @@ func (in statisticsInput) buckets(now time.Time) (from time.Time, width time.Dur
 	if !in.From.IsZero() {
 		from = in.From.UTC().Truncate(width)
 	}
+	if !writable(end) || !writable(from) {
+		return from, width, 0, problem.Invalid(problem.Item{Path: "query:to", Message: timeExpected})
+	}
 	if !from.Before(end) {
 		return from, width, 0, problem.Invalid(problem.Item{Path: "query:from", Message: "it must be before to"})
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/adminapi/api"
+	"github.com/identitymesh/identitymesh/adminapi/problem"
 )
 
 // history writes runs that ended into the history.
@@ -53,6 +54,22 @@ func TestRunsAreCountedByHourAndByDay(t *testing.T) {
 	for _, wrong := range []string{"bucket=hour&from=2025-01-01T00:00:00Z", "from=2026-03-02T00:00:00Z", "from=2026-03-01T12:00:00Z"} {
 		if p := w.send("GET", "/api/statistics/runs?"+wrong, "").problem(t, http.StatusUnprocessableEntity, "invalid-input"); paths(p) != "query:from" {
 			t.Errorf("%s: %+v", wrong, p)
+		}
+	}
+}
+
+func TestTimesThatCannotBeWrittenAreRefused(t *testing.T) {
+	w := newWorld(t)
+	for _, to := range []string{"9999-12-31T23:59:59Z", "9999-12-31T23:59:59-10:00", "0000-01-01T00:00:00Z"} {
+		w.send("GET", "/api/statistics/runs?bucket=day&to="+to, "").problem(t, http.StatusUnprocessableEntity, "invalid-input")
+	}
+	const late = `"9999-12-31T23:59:59-10:00"`
+	for _, p := range []problem.Problem{
+		w.send("POST", "/api/tokens", `{"name":"x","role":"Viewer","expires":`+late+`}`).problem(t, http.StatusUnprocessableEntity, "invalid-input"),
+		w.send("PUT", "/api/secrets", `{"ref":"secret://a","value":"x","expires":`+late+`}`).problem(t, http.StatusUnprocessableEntity, "invalid-input"),
+	} {
+		if paths(p) != "expires" {
+			t.Errorf("%+v", p)
 		}
 	}
 }

@@ -147,13 +147,13 @@ const tokenLife = 90 * 24 * time.Hour
 // checkToken says what is wrong with the input; limit is as [API.tokenLimit] has it.
 func (a *API) checkToken(in TokenInput, limit time.Time) (problems diag.List) {
 	name := strings.TrimSpace(in.Name)
-	switch {
-	case name == "" || len(name) > store.MaxNameBytes:
-		problems.Errorf("name", "the name must have 1 to %d bytes", store.MaxNameBytes)
-	case strings.EqualFold(name, authn.Name):
-		problems.Errorf("name", "%s is the token that the product makes by itself; take another name", authn.Name)
+	if err := authn.CheckName(name); err != nil {
+		problems.Errorf("name", "%s", err)
 	}
 	role, err := authn.RoleOf(in.Role, in.Permissions)
+	if _, unknown := authz.ParseRole(in.Role); in.Role != "" && unknown != nil {
+		_, err = authn.RoleOf("", in.Permissions) // of the role the schema tells
+	}
 	if err != nil {
 		problems.Errorf("permissions", "%s", err)
 	}
@@ -161,6 +161,8 @@ func (a *API) checkToken(in TokenInput, limit time.Time) (problems diag.List) {
 		problems.Errorf("role", "say what the token may do: a role, permissions, or both")
 	}
 	switch {
+	case !writable(in.Expires):
+		problems.Errorf("expires", timeExpected)
 	case in.Never && !in.Expires.IsZero():
 		problems.Errorf("expires", "either this or never")
 	case !in.Expires.IsZero() && !in.Expires.After(a.Now()):

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/engine/store"
@@ -95,6 +96,19 @@ func (t *Tokens) Create(ctx context.Context, want store.AdminToken) (store.Admin
 	want.Hint = hint(text)
 	made, err := t.Store.AddToken(ctx, want, hash(text))
 	return made, text, err
+}
+
+// CheckName says what is wrong with the name of a token that is to be made.
+func CheckName(name string) error {
+	switch {
+	case name == "" || len(name) > store.MaxNameBytes:
+		return fmt.Errorf("the name must have 1 to %d bytes", store.MaxNameBytes)
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return errors.New("the name must not have control characters, such as ends of lines")
+	case strings.EqualFold(name, Name):
+		return fmt.Errorf("%s is the token that the product makes by itself; take another name", Name)
+	}
+	return nil
 }
 
 // List returns all tokens by name.

@@ -123,22 +123,28 @@ func recorded(ctx context.Context, log *audit.Log, action, target, detail string
 	return errors.Join(err, record.End(context.WithoutCancel(ctx), err, ""))
 }
 
-// wanted is the token that the options describe.
+// wanted is the token that the options describe, or all that is wrong with them.
 func wanted(name, role string, permissions []string, expires string, now time.Time) (store.AdminToken, error) {
 	want := store.AdminToken{Name: strings.TrimSpace(name), Permissions: permissions}
-	if want.Name == "" || len(want.Name) > store.MaxNameBytes || strings.EqualFold(want.Name, authn.Name) {
-		return want, fmt.Errorf("--name takes 1 to %d bytes that are not %s", store.MaxNameBytes, authn.Name)
+	var problems []string
+	if err := authn.CheckName(want.Name); err != nil {
+		problems = append(problems, "--name: "+err.Error())
 	}
 	strongest, err := authn.RoleOf(role, permissions)
-	if err != nil {
-		return want, err
-	}
-	if strongest == "" {
-		return want, errors.New("say what the token may do: --role, --permission, or both")
+	switch {
+	case err != nil:
+		problems = append(problems, err.Error())
+	case strongest == "":
+		problems = append(problems, "say what the token may do: --role, --permission, or both")
 	}
 	want.Role = string(strongest)
-	want.Expires, err = end(expires, now)
-	return want, err
+	if want.Expires, err = end(expires, now); err != nil {
+		problems = append(problems, err.Error())
+	}
+	if len(problems) > 0 {
+		return want, errors.New(strings.Join(problems, "; "))
+	}
+	return want, nil
 }
 
 // end reads when a token expires; zero for never.

@@ -106,6 +106,8 @@ func TestTokensThatCannotBeAreRefusedOnTheCommandLine(t *testing.T) {
 		{"name", 2, []string{"token", "create", "--role", "Viewer"}},
 		{"administrator", 2, []string{"token", "create", "--name", "Administrator", "--role", "Viewer"}},
 		{"moon.land", 2, []string{"token", "create", "--name", "x", "--permission", "moon.land"}},
+		{"--name: the name must have 1 to 200 bytes; say what the token may do: --role, --permission, or both; --expires takes", 2,
+			[]string{"token", "create", "--expires", "soon"}},
 		{"expected one of", 2, []string{"token", "create", "--name", "x", "--role", "King"}},
 		{"a time to come", 2, []string{"token", "create", "--name", "x", "--role", "Viewer", "--expires", "2020-01-01"}},
 		{"a time to come", 2, []string{"token", "create", "--name", "x", "--role", "Viewer", "--expires", "soon"}},
