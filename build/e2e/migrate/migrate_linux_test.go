@@ -62,8 +62,8 @@ func TestSecretsMoveUnderRunsOfWhichNoneFails(t *testing.T) {
 		t.Errorf("more than JSON was said: %s", switched)
 	}
 	w.set(ref(0)) // in the vault, so that the other store has the older one
-	soak := w.start("soak", "--for", "4s")
-	time.Sleep(2 * time.Second)
+	soak := w.start("soak", "--for", "10s")
+	w.soaking()
 	_ = soak.cmd.Process.Kill()
 	_ = soak.cmd.Wait()
 	if said := w.do(6, "purge", "--yes"); !strings.Contains(said, "the soak did not go to its end") {

@@ -207,7 +207,21 @@ func (w *world) killed(between func(), args ...string) {
 }
 
 // records is how many the ledger has.
-func (w *world) records() (n int64) {
+func (w *world) records() int64 { return w.ledger("SELECT seq FROM head") }
+
+// soaking waits until every secret that was switched soaks.
+func (w *world) soaking() {
+	w.Helper()
+	for began := time.Now(); time.Since(began) < time.Minute; time.Sleep(10 * time.Millisecond) {
+		if w.ledger("SELECT COUNT(*) FROM refs WHERE state = 'soaking'") > 0 && w.ledger("SELECT COUNT(*) FROM refs WHERE state = 'switched'") == 0 {
+			return
+		}
+	}
+	w.Fatal("the soak does not begin")
+}
+
+// ledger returns a number that the ledger has.
+func (w *world) ledger(query string) (n int64) {
 	path := filepath.Join(w.folder, "migration.db")
 	if _, err := os.Stat(path); err != nil {
 		return 0
@@ -217,7 +231,7 @@ func (w *world) records() (n int64) {
 		w.Fatal(err)
 	}
 	defer db.Close()
-	_ = db.QueryRow("SELECT seq FROM head").Scan(&n) // it may be just being made
+	_ = db.QueryRow(query).Scan(&n) // it may be just being made
 	return n
 }
 
