@@ -12,14 +12,24 @@ import (
 	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/adminapi/problem"
 	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // AuditReport says whether the audit log is as it was written.
 type AuditReport struct {
-	Intact bool `json:"intact" doc:"Nothing that was checked was changed, removed or added."`
+	Intact bool `json:"intact" doc:"Nothing that was checked was changed, removed or added, and it agrees with the heads that were written elsewhere, if there are any."`
 	AuditChain
+	Written    WrittenHeads     `json:"written" doc:"The heads that were written elsewhere, which alone show that all of a chain was written anew or its end removed."`
 	Connectors *ConnectorChains `json:"connectors,omitempty" doc:"The chains of what runs did to objects; absent when only another one was asked for."`
 	Next       string           `json:"next,omitempty" doc:"Ask again with this as after to check further connectors' chains; absent when all were checked."`
+}
+
+// WrittenHeads are the heads in the file Audit:Head:File.
+type WrittenHeads struct {
+	State      string `json:"state" enum:"compared,unusable,none" doc:"compared: what was checked was compared with them. unusable: the file could not be read, or was changed, so nothing was compared with it, and the log does not count as intact. none: no file is configured."`
+	Count      int    `json:"count,omitempty" doc:"How many there are, of all chains."`
+	Unreadable int    `json:"unreadable,omitempty" doc:"Lines of the file that are no heads, as a crash leaves them."`
+	Why        string `json:"why,omitempty" doc:"Why it is unusable."`
 }
 
 // AuditChain is one chain as it was found.
@@ -30,6 +40,7 @@ type AuditChain struct {
 	Open     int    `json:"open" doc:"Intents without an outcome: an action was interrupted, or is still under way."`
 	Removed  int64  `json:"removed,omitempty" doc:"How many records before the first were removed for their age."`
 	Signer   string `json:"signer,omitempty" doc:"The public key by whose word they were."`
+	Heads    int    `json:"heads,omitempty" doc:"How many heads that were written elsewhere agree with it; those of records that were removed are not among them."`
 	BrokenAt int64  `json:"brokenAt,omitempty" doc:"The first record that does not fit."`
 	Why      string `json:"why,omitempty" doc:"What is wrong with it."`
 }
@@ -40,6 +51,7 @@ type ConnectorChains struct {
 	Records int64        `json:"records" doc:"How many records of them are good."`
 	Removed int64        `json:"removed" doc:"How many records of them were removed for their age."`
 	Signers []string     `json:"signers" nullable:"false" doc:"The public keys by whose word."`
+	Heads   int          `json:"heads" doc:"How many heads that were written elsewhere agree with them."`
 	Broken  int          `json:"broken" doc:"How many chains are not as they were written."`
 	First   []AuditChain `json:"first" nullable:"false" doc:"The first of these."`
 }
@@ -57,6 +69,7 @@ func (a *API) auditVerify() {
 		OperationID: "verify-audit", Method: http.MethodGet, Path: "/api/audit/verify", Tags: []string{tagAudit},
 		Summary: "Check that nobody changed the audit log",
 		Description: "Reads all of it, which takes its time: first who changed what, then, connector by connector, what runs did to objects. " +
+			"Compares it with the heads in Audit:Head:File, if there is one. " +
 			"When that takes long, the answer says where to go on. " + wholeWords,
 	}, a.verifyAudit)
 }
@@ -67,7 +80,6 @@ type verifyInput struct {
 }
 
 func (a *API) verifyAudit(ctx context.Context, in *verifyInput) (*struct{ Body AuditReport }, error) {
-	out := AuditReport{Intact: true}
 	if in.Chain != "" && in.After != "" {
 		return nil, problem.Invalid(problem.Item{Path: "query:after", Message: "it goes on with all chains, so it cannot be together with chain"})
 	}
@@ -76,7 +88,9 @@ func (a *API) verifyAudit(ctx context.Context, in *verifyInput) (*struct{ Body A
 		return nil, err
 	}
 	defer release()
-	ids, err := a.Audit.Connectors(ctx)
+	heads, written := a.writtenHeads(ctx)
+	out := AuditReport{Intact: written.State != headsUnusable, Written: written}
+	ids, err := a.Audit.Connectors(ctx, heads)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +102,10 @@ func (a *API) verifyAudit(ctx context.Context, in *verifyInput) (*struct{ Body A
 		if chain != audit.AdminChain && !slices.ContainsFunc(ids, func(id string) bool { return audit.ObjectChain(id) == chain }) {
 			return nil, problem.New(http.StatusNotFound, "audit-chain-not-found", "There is no audit chain of that name; admin is one, and objects/ with the id of each connector that has run.")
 		}
-		if out.AuditChain, err = a.verifyChain(ctx, chain); err != nil {
+		if out.AuditChain, err = a.verifyChain(ctx, chain, heads); err != nil {
 			return nil, err
 		}
-		out.Intact = out.BrokenAt == 0
+		out.Intact = out.Intact && out.BrokenAt == 0
 	}
 	if in.Chain != "" {
 		return &struct{ Body AuditReport }{out}, nil
@@ -104,7 +118,7 @@ func (a *API) verifyAudit(ctx context.Context, in *verifyInput) (*struct{ Body A
 		if chain <= in.After {
 			continue
 		}
-		one, err := a.verifyChain(ctx, chain)
+		one, err := a.verifyChain(ctx, chain, heads)
 		if err != nil {
 			return nil, err
 		}
@@ -122,6 +136,7 @@ func (s *ConnectorChains) add(one AuditChain) {
 	s.Chains++
 	s.Records += one.Records
 	s.Removed += one.Removed
+	s.Heads += one.Heads
 	if one.Signer != "" && !slices.Contains(s.Signers, one.Signer) {
 		s.Signers = append(s.Signers, one.Signer)
 	}
@@ -133,11 +148,29 @@ func (s *ConnectorChains) add(one AuditChain) {
 	}
 }
 
+const headsUnusable = "unusable"
+
+// writtenHeads reads what is kept elsewhere, and says what became of that.
+func (a *API) writtenHeads(ctx context.Context) (heads *audit.Heads, w WrittenHeads) {
+	var err error
+	if a.Heads != nil {
+		heads, err = a.Heads()
+	}
+	switch {
+	case err != nil:
+		a.Logger.ErrorContext(ctx, "the audit log cannot be compared with its heads", telemetry.KeyError, err, "request_id", problem.RequestID(ctx))
+		return nil, WrittenHeads{State: headsUnusable, Why: err.Error()}
+	case heads == nil:
+		return nil, WrittenHeads{State: "none"}
+	}
+	return heads, WrittenHeads{State: "compared", Count: heads.Count(), Unreadable: heads.Unreadable}
+}
+
 // verifyChain returns also what is wrong with a chain; the error is that it could
 // not be read.
-func (a *API) verifyChain(ctx context.Context, chain string) (AuditChain, error) {
-	r, err := a.Audit.VerifyChain(ctx, chain, nil)
-	out := AuditChain{Chain: chain, Records: r.Records, Hash: r.Hash, Open: r.Open, Removed: r.Removed, Signer: r.Signer}
+func (a *API) verifyChain(ctx context.Context, chain string, heads *audit.Heads) (AuditChain, error) {
+	r, err := a.Audit.VerifyChain(ctx, chain, heads)
+	out := AuditChain{Chain: chain, Records: r.Records, Hash: r.Hash, Open: r.Open, Removed: r.Removed, Signer: r.Signer, Heads: r.Heads}
 	var broken *audit.BrokenError
 	if errors.As(err, &broken) {
 		a.Logger.ErrorContext(ctx, "the audit log was changed", "chain", chain, "record", broken.Seq, "why", broken.Why, "request_id", problem.RequestID(ctx))

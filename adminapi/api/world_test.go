@@ -61,6 +61,7 @@ type world struct {
 	// signedOut is what streams hear when they ask.
 	signedOut atomic.Bool
 	settings  *appsettings.Settings
+	witness   audit.Witness
 	logs      *syncBuffer
 	tokens    *authn.Tokens
 	sessions  *authn.Sessions
@@ -99,7 +100,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(w.sessions.Close)
 	operations, err := api.New(mux, api.Config{
 		Tokens: w.tokens, Sessions: w.sessions, SignIns: authn.NewLockout(clock),
-		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Reload: func(ctx context.Context, trigger string) error { return w.reload(ctx, trigger) },
+		Store: db, Audit: log, Heads: func() (*audit.Heads, error) { return w.witness.Heads() }, Kinds: builtin.Kinds(), Secrets: administrator{client.Plugin}, Provider: administered{client.Plugin, w}, Reload: func(ctx context.Context, trigger string) error { return w.reload(ctx, trigger) },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("metric 1\n")) }),
 		Streams: api.Streams{Poll: 5 * time.Millisecond, Linger: 200 * time.Millisecond, Heartbeat: 20 * time.Millisecond, Recheck: 20 * time.Millisecond,
 			Still: func(*http.Request, authz.Permission) bool { return !w.signedOut.Load() }},

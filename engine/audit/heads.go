@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -70,16 +71,29 @@ func trim(text []byte) []byte {
 
 // Heads are heads that were written elsewhere, to check chains against.
 type Heads struct {
-	of map[string]map[int64]WrittenHead
+	// of has the heads of each chain in the order of their numbers, each number once.
+	of map[string][]keptHead
 	// Unreadable is how many lines are no heads, as a crash in the middle of one
 	// leaves them. They say no less than if they were missing.
 	Unreadable int
 }
 
+// keptHead is a head without what its place says, because a file grows by one each
+// day for every chain.
+type keptHead struct {
+	seq  int64
+	at   int64 // microseconds, as in the form
+	hash [sha256.Size]byte
+}
+
+func (h keptHead) hex() string { return hex.EncodeToString(h.hash[:]) }
+
+func (h keptHead) time() string { return time.UnixMicro(h.at).UTC().Format(timeForPeople) }
+
 // ReadHeads reads heads as they were written, one a line, in any order. The error
 // names the first line that was not written with the key.
 func ReadHeads(r io.Reader, key []byte) (*Heads, error) {
-	heads := &Heads{of: map[string]map[int64]WrittenHead{}}
+	heads := &Heads{of: map[string][]keptHead{}}
 	lines := bufio.NewScanner(r)
 	for n := 1; lines.Scan(); n++ {
 		if len(trim(lines.Bytes())) == 0 {
@@ -93,16 +107,15 @@ func ReadHeads(r io.Reader, key []byte) (*Heads, error) {
 		if !hmac.Equal([]byte(h.sum(key)), []byte(h.MAC)) {
 			return nil, fmt.Errorf("line %d of the heads was not written with this key, or was changed", n)
 		}
+		one := keptHead{seq: h.Seq, at: h.Time.UnixMicro()}
+		if size, err := hex.Decode(one.hash[:], []byte(h.Hash)); err != nil || size != len(one.hash) {
+			return nil, fmt.Errorf("line %d of the heads has no SHA-256", n)
+		}
 		of := heads.of[h.Chain]
-		if of == nil {
-			of = map[int64]WrittenHead{}
-			heads.of[h.Chain] = of
+		if last := len(of) - 1; last >= 0 && of[last].seq == one.seq && of[last].hash == one.hash {
+			continue // of a chain that did not grow
 		}
-		if other, twice := of[h.Seq]; twice && other.Hash != h.Hash {
-			return nil, &BrokenError{h.Chain, h.Seq, fmt.Sprintf("the heads that were written elsewhere at %s and at %s have different hashes of it",
-				other.Time.Format(timeForPeople), h.Time.Format(timeForPeople))}
-		}
-		of[h.Seq] = h
+		heads.of[h.Chain] = append(of, one)
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the heads: %w", err)
@@ -110,7 +123,36 @@ func ReadHeads(r io.Reader, key []byte) (*Heads, error) {
 	if len(heads.of) == 0 {
 		return nil, errors.New("there are no heads in the file")
 	}
+	for _, chain := range heads.chains() {
+		if err := heads.order(chain); err != nil {
+			return nil, err
+		}
+	}
 	return heads, nil
+}
+
+// order brings the heads of a chain into order. Two that differ are a [*BrokenError].
+func (h *Heads) order(chain string) error {
+	of := h.of[chain]
+	slices.SortFunc(of, func(a, b keptHead) int { return cmp.Or(cmp.Compare(a.seq, b.seq), cmp.Compare(a.at, b.at)) })
+	for n := 1; n < len(of); n++ {
+		if a, b := of[n-1], of[n]; a.seq == b.seq && a.hash != b.hash {
+			return &BrokenError{chain, a.seq, fmt.Sprintf("the heads that were written elsewhere at %s and at %s have different hashes of it", a.time(), b.time())}
+		}
+	}
+	h.of[chain] = slices.CompactFunc(of, func(a, b keptHead) bool { return a.seq == b.seq })
+	return nil
+}
+
+// Count is how many heads there are.
+func (h *Heads) Count() (n int) {
+	if h == nil {
+		return 0
+	}
+	for _, of := range h.of {
+		n += len(of)
+	}
+	return n
 }
 
 // chains are the chains that there are heads of.
@@ -121,23 +163,24 @@ func (h *Heads) chains() []string {
 	return slices.Sorted(maps.Keys(h.of))
 }
 
-func (h *Heads) at(chain string, seq int64) (WrittenHead, bool) {
+// from returns the first head of a chain from a record on.
+func (h *Heads) from(chain string, seq int64) (keptHead, bool) {
 	if h == nil {
-		return WrittenHead{}, false
+		return keptHead{}, false
 	}
-	found, ok := h.of[chain][seq]
-	return found, ok
+	of := h.of[chain]
+	n, _ := slices.BinarySearchFunc(of, seq, func(one keptHead, seq int64) int { return cmp.Compare(one.seq, seq) })
+	if n == len(of) {
+		return keptHead{}, false
+	}
+	return of[n], true
 }
 
 // last is the newest head of a chain.
-func (h *Heads) last(chain string) (newest WrittenHead, ok bool) {
-	if h == nil {
-		return newest, false
+func (h *Heads) last(chain string) (keptHead, bool) {
+	if h == nil || len(h.of[chain]) == 0 {
+		return keptHead{}, false
 	}
-	for _, one := range h.of[chain] {
-		if !ok || one.Seq > newest.Seq {
-			newest, ok = one, true
-		}
-	}
-	return newest, ok
+	of := h.of[chain]
+	return of[len(of)-1], true
 }

@@ -54,6 +54,9 @@ const (
 	pruneEvery = 24 * time.Hour
 	// settle is how long the jobs leave to a program that has just started.
 	settle = 10 * time.Second
+	// afterHeads is when old records are looked for first: what is removed is compared
+	// with the file of heads, which the first start makes.
+	afterHeads = time.Minute
 	// A job that failed is tried again, after a pause that doubles up to the longest.
 	firstPause   = time.Minute
 	longestPause = time.Hour
@@ -91,12 +94,12 @@ func (k *Keeper) Problems() (list []string) {
 func (k *Keeper) Run(ctx context.Context) {
 	var all sync.WaitGroup
 	if k.config.AdminDays > 0 || k.config.ObjectDays > 0 {
-		all.Go(func() { k.repeat(ctx, jobPrune, pruneEvery, k.prune) })
+		all.Go(func() { k.repeat(ctx, jobPrune, afterHeads, pruneEvery, k.prune) })
 	}
 	if file := k.config.Witness.File; file != "" {
 		to := written{}
 		all.Go(func() {
-			k.repeat(ctx, jobFile, k.config.Interval, func(ctx context.Context) error {
+			k.repeat(ctx, jobFile, settle, k.config.Interval, func(ctx context.Context) error {
 				return k.witness(ctx, to, func(text []byte) error { return appendLines(file, text) })
 			})
 		})
@@ -104,7 +107,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	if url := k.config.Witness.URL; url != "" {
 		to := written{}
 		all.Go(func() {
-			k.repeat(ctx, jobURL, k.config.Interval, func(ctx context.Context) error {
+			k.repeat(ctx, jobURL, settle, k.config.Interval, func(ctx context.Context) error {
 				return k.witness(ctx, to, func(text []byte) error { return post(ctx, k.client, url, text) })
 			})
 		})
@@ -112,9 +115,10 @@ func (k *Keeper) Run(ctx context.Context) {
 	all.Wait()
 }
 
-// repeat does a job every so often, and sooner when it failed.
-func (k *Keeper) repeat(ctx context.Context, name string, every time.Duration, do func(context.Context) error) {
-	pause, failures := settle, firstPause
+// repeat does a job first after a pause, then every so often, and sooner when it
+// failed.
+func (k *Keeper) repeat(ctx context.Context, name string, first, every time.Duration, do func(context.Context) error) {
+	pause, failures := first, firstPause
 	for {
 		select {
 		case <-ctx.Done():
@@ -146,7 +150,11 @@ func (k *Keeper) prune(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	removed, err := k.config.Log.PruneAll(ctx, RetentionOf(k.config.Now(), k.config.AdminDays, k.config.ObjectDays), key,
+	r := RetentionOf(k.config.Now(), k.config.AdminDays, k.config.ObjectDays)
+	if r.Heads, err = k.config.Witness.Heads(); err != nil {
+		return fmt.Errorf("nothing is removed: %w", err)
+	}
+	removed, err := k.config.Log.PruneAll(ctx, r, key,
 		Entry{Actor: System, Address: k.config.Address, Action: "audit.prune", Target: "audit"})
 	if removed > 0 {
 		k.config.Logger.InfoContext(ctx, "old audit records were removed", "records", removed)

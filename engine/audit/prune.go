@@ -18,12 +18,15 @@ const pruneBatch = 5000
 
 // Prune removes the records of a chain that are older than before, as far as they
 // follow one another from its beginning. It checks them first, and does not remove
-// what is not as it was written: that is a [*BrokenError]. Before anything is removed
-// there is a checkpoint, signed with key, which must be a trusted one. Processes may
-// do it at the same time, and what one of them did not get done the next does.
-func (l *Log) Prune(ctx context.Context, chain string, before time.Time, key *Key) (removed int64, err error) {
+// what is not as it was written: that is a [*BrokenError]. With heads that were written
+// elsewhere, which may be nil, it checks as far as the first head that covers all of
+// it: later none of them could tell that what was removed had been written anew.
+// Before anything is removed there is a checkpoint, signed with key, which must be a
+// trusted one. Processes may do it at the same time, and what one of them did not get
+// done the next does.
+func (l *Log) Prune(ctx context.Context, chain string, before time.Time, key *Key, heads *Heads) (removed int64, err error) {
 	for {
-		n, err := l.pruneOnce(ctx, chain, before, key)
+		n, err := l.pruneOnce(ctx, chain, before, key, heads)
 		removed += n
 		switch {
 		case err == nil:
@@ -34,23 +37,36 @@ func (l *Log) Prune(ctx context.Context, chain string, before time.Time, key *Ke
 	}
 }
 
-func (l *Log) pruneOnce(ctx context.Context, chain string, before time.Time, key *Key) (removed int64, err error) {
+func (l *Log) pruneOnce(ctx context.Context, chain string, before time.Time, key *Key, heads *Heads) (removed int64, err error) {
 	cp, err := l.Checkpoint(ctx, chain)
 	if err != nil {
 		return 0, err
 	}
-	v, err := newVerifier(chain, cp, append(slices.Clone(l.trusts()), key.Public()), nil)
+	v, err := newVerifier(chain, cp, append(slices.Clone(l.trusts()), key.Public()), heads)
 	if err != nil {
 		return 0, err
 	}
-	last := v.end
+	last, covered := v.end, int64(0)
 	enough := errors.New("the rest is younger")
 	old := func(at time.Time, err error) error {
-		if !at.Before(before) {
-			return enough
+		if covered == 0 && at.Before(before) {
+			if err == nil {
+				last = v.end
+			}
+			return err
 		}
-		if err == nil {
-			last = v.end
+		if covered == 0 {
+			// Heads cover what comes before them too.
+			covered = last.seq
+			if h, ok := heads.from(chain, last.seq); ok && last.seq > v.report.Removed {
+				covered = h.seq
+			}
+			if covered <= last.seq {
+				return enough
+			}
+		}
+		if err == nil && v.end.seq >= covered {
+			return enough
 		}
 		return err
 	}
@@ -58,6 +74,9 @@ func (l *Log) pruneOnce(ctx context.Context, chain string, before time.Time, key
 		err = l.ObjectRecords(ctx, connector, v.end.seq, func(r ObjectRecord) error { return old(r.Time, v.addObjects(r)) })
 	} else {
 		err = l.Records(ctx, v.end.seq, func(r Record) error { return old(r.Time, v.add(r)) })
+	}
+	if err == nil {
+		err = v.finish() // there are no more records, and heads may say that there were
 	}
 	if err != nil && !errors.Is(err, enough) {
 		if now, e := l.Checkpoint(ctx, chain); e == nil && now != nil && (cp == nil || now.Seq != cp.Seq) {
@@ -139,6 +158,9 @@ type Retention struct {
 	// Admin and Objects are the times before which records are removed, of the chain
 	// of what people did and of those of connectors.
 	Admin, Objects time.Time
+	// Heads that were written elsewhere, and that what is removed must not contradict;
+	// nil for none.
+	Heads *Heads
 }
 
 // PruneAll removes old records of all chains, and records what e says, with what was
@@ -160,7 +182,7 @@ func (l *Log) PruneAll(ctx context.Context, r Retention, key *Key, e Entry) (rem
 		if chain == AdminChain {
 			before = r.Admin
 		}
-		n, err := l.Prune(ctx, chain, before, key)
+		n, err := l.Prune(ctx, chain, before, key, r.Heads)
 		removed += n
 		if err != nil {
 			failed = append(failed, err)
@@ -197,7 +219,7 @@ func (l *Log) due(ctx context.Context, r Retention) (chains []string, err error)
 	if r.Objects.IsZero() {
 		return chains, nil
 	}
-	connectors, err := l.Connectors(ctx)
+	connectors, err := l.Connectors(ctx, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -117,14 +117,14 @@ func TestWhoseWordIsNotTrustedCannotHideWhatWasRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.Prune(t.Context(), audit.AdminChain, monday.Add(2*time.Hour), stranger); err != nil {
+	if _, err := w.Prune(t.Context(), audit.AdminChain, monday.Add(2*time.Hour), stranger, nil); err != nil {
 		t.Fatal(err)
 	}
 	var broken *audit.BrokenError
 	if _, err := w.Verify(t.Context()); !errors.As(err, &broken) || !strings.Contains(broken.Why, stranger.Public()) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := w.Prune(t.Context(), audit.AdminChain, monday.Add(3*time.Hour), w.key); !errors.As(err, &broken) {
+	if _, err := w.Prune(t.Context(), audit.AdminChain, monday.Add(3*time.Hour), w.key, nil); !errors.As(err, &broken) {
 		t.Errorf("it goes on behind a stranger's checkpoint: %v", err)
 	}
 	w.Trust(w.key.Public(), stranger.Public())
@@ -137,7 +137,7 @@ func TestWhatWasChangedIsNotRemoved(t *testing.T) {
 	w := newWorld(t)
 	w.acts(4)
 	w.exec("UPDATE IM_AdminAudit SET actor = 'nobody' WHERE seq = 3")
-	n, err := w.Prune(t.Context(), audit.AdminChain, monday.Add(100*time.Hour), w.key)
+	n, err := w.Prune(t.Context(), audit.AdminChain, monday.Add(100*time.Hour), w.key, nil)
 	var broken *audit.BrokenError
 	if !errors.As(err, &broken) || broken.Seq != 3 || n != 0 {
 		t.Errorf("%d removed, %v", n, err)
@@ -151,7 +151,7 @@ func TestWhoIsKilledBetweenCheckpointAndRemovalIsFinishedByTheNext(t *testing.T)
 	w := newWorld(t)
 	w.acts(4)
 	w.exec("CREATE TRIGGER away BEFORE DELETE ON IM_AdminAudit BEGIN SELECT RAISE(FAIL, 'killed'); END")
-	if _, err := w.Prune(t.Context(), audit.AdminChain, monday.Add(2*time.Hour), w.key); err == nil {
+	if _, err := w.Prune(t.Context(), audit.AdminChain, monday.Add(2*time.Hour), w.key, nil); err == nil {
 		t.Fatal("the removal did not fail")
 	}
 	if report, err := w.Verify(t.Context()); err != nil || report.Removed != 4 || report.Records != 4 {
@@ -174,7 +174,7 @@ func TestManyRemoveAtOnceWhileOthersWriteAndVerify(t *testing.T) {
 		all.Go(func() {
 			for hour := range 8 {
 				before := monday.Add(time.Duration(3*hour+n) * time.Hour)
-				if _, err := w.Prune(t.Context(), audit.AdminChain, before, w.key); err != nil {
+				if _, err := w.Prune(t.Context(), audit.AdminChain, before, w.key, nil); err != nil {
 					t.Error(err)
 				}
 			}

@@ -94,12 +94,12 @@ func (v *verifier) next(seq int64, hash string, sum func(before string) (string,
 
 // compare checks the end against the heads.
 func (v *verifier) compare() error {
-	h, ok := v.heads.at(v.chain, v.end.seq)
-	if !ok {
+	h, ok := v.heads.from(v.chain, v.end.seq)
+	if !ok || h.seq != v.end.seq {
 		return nil
 	}
-	if h.Hash != v.end.hash {
-		return v.broken(v.end.seq, fmt.Sprintf("the head that was written elsewhere at %s has another hash; the chain was written anew", h.Time.Format(timeForPeople)))
+	if h.hex() != v.end.hash {
+		return v.broken(v.end.seq, fmt.Sprintf("the head that was written elsewhere at %s has another hash; the chain was written anew", h.time()))
 	}
 	v.report.Heads++
 	return nil
@@ -143,9 +143,9 @@ func (v *verifier) good() {
 
 // finish checks that nothing is missing behind the last record.
 func (v *verifier) finish() error {
-	if h, ok := v.heads.last(v.chain); ok && h.Seq > v.end.seq {
+	if h, ok := v.heads.last(v.chain); ok && h.seq > v.end.seq {
 		return v.broken(v.end.seq+1, fmt.Sprintf("it is missing: the head that was written elsewhere at %s is record %d; records at the end were removed",
-			h.Time.Format(timeForPeople), h.Seq))
+			h.time(), h.seq))
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func (l *Log) verifyOnce(ctx context.Context, chain string, heads *Heads) (Repor
 // VerifyObjects checks the chains of all connectors, calls each with the report of
 // one, and returns all that are broken, joined.
 func (l *Log) VerifyObjects(ctx context.Context, heads *Heads, each func(connectorID string, r Report)) error {
-	connectors, err := l.Connectors(ctx)
+	connectors, err := l.Connectors(ctx, heads)
 	if err != nil {
 		return err
 	}
@@ -252,17 +252,17 @@ func (l *Log) VerifyObjects(ctx context.Context, heads *Heads, each func(connect
 			return err
 		}
 	}
-	for _, chain := range heads.chains() {
-		if id, ok := strings.CutPrefix(chain, objectChains); ok && !slices.Contains(connectors, id) {
-			all = append(all, &BrokenError{chain, 1, "all of it is missing, and a head of it was written elsewhere"})
-		}
-	}
 	return errors.Join(all...)
 }
 
-// Connectors returns the ids of the connectors that have a chain, or records of one,
-// in order. Those that were deleted have one too.
-func (l *Log) Connectors(ctx context.Context) (ids []string, err error) {
+// Connectors returns the ids of the connectors that have a chain, records of one, or
+// heads of one elsewhere, in order. Those that were deleted have one too.
+func (l *Log) Connectors(ctx context.Context, heads *Heads) (ids []string, err error) {
+	for _, chain := range heads.chains() {
+		if id, ok := strings.CutPrefix(chain, objectChains); ok {
+			ids = append(ids, id)
+		}
+	}
 	for _, query := range []string{"SELECT chain FROM IM_AuditHeads", "SELECT DISTINCT connector_id FROM IM_ObjectAudit"} {
 		list, err := l.names(ctx, query)
 		if err != nil {

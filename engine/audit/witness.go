@@ -34,6 +34,41 @@ const (
 	headMediaType = "application/x-ndjson"
 )
 
+// Heads reads back what File has, to check chains against; nil when there is no File.
+// The error says what is wrong with the file or the key: whoever cannot compare must
+// say so, and not go on as if there were nothing to compare with.
+func (w Witness) Heads() (*Heads, error) {
+	if w.File == "" {
+		return nil, nil
+	}
+	heads, err := w.readHeads()
+	if err != nil {
+		return nil, fmt.Errorf("compare with the heads of the audit log in %s: %w", w.File, err)
+	}
+	return heads, nil
+}
+
+func (w Witness) readHeads() (*Heads, error) {
+	key, err := ReadHeadKey(w.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	// First, because opening a pipe would wait for somebody who writes.
+	info, err := os.Stat(w.File)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file, so what was written there cannot be read again")
+	}
+	f, err := os.Open(w.File)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return ReadHeads(f, key)
+}
+
 // ends returns the heads of all chains.
 func (l *Log) ends(ctx context.Context) (list []WrittenHead, err error) {
 	rows, err := l.db.Read.QueryContext(ctx, "SELECT chain, seq, hash FROM IM_AuditHeads WHERE seq > 0 ORDER BY chain")

@@ -102,7 +102,7 @@ func (w *world) export(connector string) []byte {
 
 func (w *world) prune(chain string, before time.Time) int64 {
 	w.t.Helper()
-	n, err := w.Prune(w.t.Context(), chain, before, w.key)
+	n, err := w.Prune(w.t.Context(), chain, before, w.key, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

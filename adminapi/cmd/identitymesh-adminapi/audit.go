@@ -14,6 +14,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/engine/audit"
 	"github.com/identitymesh/identitymesh/engine/service"
+	"github.com/identitymesh/identitymesh/sdk/appsettings"
 	"github.com/identitymesh/identitymesh/sdk/boot"
 	"github.com/identitymesh/identitymesh/sdk/wholefile"
 )
@@ -49,17 +50,18 @@ func auditCommand(config cli.Flag, onUsage cli.OnUsageErrorFunc, noArguments fun
 			Name:  "verify",
 			Usage: "check that nobody changed the audit log, or an export of it",
 			Description: "Exit code 0 when it is as it was written. Exit code 1 when it is not, with the first record that does not\n" +
-				"fit and why, or when it could not be read.",
+				"fit and why, or when it could not be read. The log in the database is compared with the heads in\n" +
+				"Audit:Head:File, unless --heads names others.",
 			Flags: []cli.Flag{config, file, heads, keyFile, trust}, OnUsageError: onUsage,
 			Action: checked(func(c *cli.Context) error {
-				known, err := readHeads(c.App.Writer, c.Path(heads.Name), c.Path(keyFile.Name))
-				if err != nil {
-					return err
+				given := audit.Witness{File: c.Path(heads.Name), KeyFile: c.Path(keyFile.Name)}
+				if (given.File == "") != (given.KeyFile == "") {
+					return &boot.UsageError{Err: errors.New("--heads and --key-file belong together")}
 				}
 				if c.IsSet(file.Name) {
-					return verifyFile(c.App.Writer, c.Path(file.Name), audit.Offline{Trusted: c.StringSlice(trust.Name), Heads: known})
+					return verifyFile(c.App.Writer, c.Path(file.Name), given, c.StringSlice(trust.Name))
 				}
-				return verifyLog(c.Context, c.App.Writer, service.ConfigFile(c), c.StringSlice(trust.Name), known)
+				return verifyLog(c.Context, c.App.Writer, service.ConfigFile(c), c.StringSlice(trust.Name), given)
 			}),
 		}, {
 			Name:  "export",
@@ -94,8 +96,8 @@ func auditCommand(config cli.Flag, onUsage cli.OnUsageErrorFunc, noArguments fun
 		}, {
 			Name:  "prune",
 			Usage: "remove old records from the audit log, behind a signed checkpoint",
-			Description: "The records are verified before they are removed, and the rest verifies afterwards. IdentityMesh:Retention\n" +
-				"lets the Admin API do so every day.",
+			Description: "The records are verified before they are removed, also against the heads in Audit:Head:File, and the rest\n" +
+				"verifies afterwards. IdentityMesh:Retention lets the Admin API do so every day.",
 			Flags: []cli.Flag{config, before, objects, trust}, OnUsageError: onUsage,
 			Action: checked(func(c *cli.Context) error {
 				at, err := day(c.String(before.Name))
@@ -107,7 +109,7 @@ func auditCommand(config cli.Flag, onUsage cli.OnUsageErrorFunc, noArguments fun
 					r = audit.Retention{Objects: at}
 				}
 				return withLog(c.Context, service.ConfigFile(c), c.StringSlice(trust.Name), func(log *audit.Log, of string, program *boot.Program) error {
-					return prune(c.Context, c.App.Writer, log, of, r, program.Settings.Product.DataFolder)
+					return prune(c.Context, c.App.Writer, log, of, r, program.Settings)
 				})
 			}),
 		}},
@@ -123,10 +125,13 @@ func day(text string) (time.Time, error) {
 	return time.Time{}, &boot.UsageError{Err: fmt.Errorf("--before: expected a date that has been, such as 2026-01-31 or 2026-01-31T12:00:00Z, found %q", text)}
 }
 
-func prune(ctx context.Context, w io.Writer, log *audit.Log, of string, r audit.Retention, dataFolder string) error {
-	key, err := audit.OpenKey(dataFolder, true)
+func prune(ctx context.Context, w io.Writer, log *audit.Log, of string, r audit.Retention, settings *appsettings.Settings) error {
+	key, err := audit.OpenKey(settings.Product.DataFolder, true)
 	if err != nil {
 		return err
+	}
+	if r.Heads, err = witness(settings).Heads(); err != nil {
+		return fmt.Errorf("nothing is removed: %w", err)
 	}
 	actor, address := audit.Caller()
 	removed, err := log.PruneAll(ctx, r, key, audit.Entry{Actor: actor, Address: address, Action: "audit.prune", Target: "audit", Correlation: uuid.NewString()})
@@ -138,32 +143,12 @@ func prune(ctx context.Context, w io.Writer, log *audit.Log, of string, r audit.
 }
 
 // readHeads reads heads that were kept elsewhere, if there are any.
-func readHeads(w io.Writer, path, keyFile string) (*audit.Heads, error) {
-	if (path == "") != (keyFile == "") {
-		return nil, &boot.UsageError{Err: errors.New("--heads and --key-file belong together")}
+func readHeads(w io.Writer, from audit.Witness) (*audit.Heads, error) {
+	heads, err := from.Heads()
+	if err == nil && heads != nil && heads.Unreadable > 0 {
+		_, err = fmt.Fprintf(w, "%d lines of %s are no heads; a crash may have cut them off\n", heads.Unreadable, from.File)
 	}
-	if path == "" {
-		return nil, nil
-	}
-	key, err := audit.ReadHeadKey(keyFile)
-	if err != nil {
-		return nil, err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open the heads: %w", err)
-	}
-	defer f.Close()
-	heads, err := audit.ReadHeads(f, key)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if heads.Unreadable > 0 {
-		if _, err := fmt.Fprintf(w, "%d lines of %s are no heads; a crash may have cut them off\n", heads.Unreadable, path); err != nil {
-			return nil, err
-		}
-	}
-	return heads, nil
+	return heads, err
 }
 
 // withLog calls use with the audit log and the name of the database it is in.
@@ -181,29 +166,50 @@ func withLog(ctx context.Context, configFile string, trusted []string, use func(
 	return use(log, db.Target(), program)
 }
 
-func verifyLog(ctx context.Context, w io.Writer, configFile string, trusted []string, heads *audit.Heads) error {
-	return withLog(ctx, configFile, trusted, func(log *audit.Log, of string, _ *boot.Program) error {
+func verifyLog(ctx context.Context, w io.Writer, configFile string, trusted []string, given audit.Witness) error {
+	return withLog(ctx, configFile, trusted, func(log *audit.Log, of string, program *boot.Program) error {
+		if given.File == "" {
+			given = witness(program.Settings)
+		}
+		// Without the heads the rest can be checked; that they are not there is an error.
+		heads, unusable := readHeads(w, given)
 		report, err := log.VerifyChain(ctx, audit.AdminChain, heads)
 		if err == nil {
 			err = say(w, "the audit log of "+of, report)
 		}
-		var connectors, records int64
-		err = errors.Join(err, log.VerifyObjects(ctx, heads, func(_ string, r audit.Report) { connectors++; records += r.Records }))
+		found, connectors, records := report.Heads, 0, int64(0)
+		err = errors.Join(unusable, err, log.VerifyObjects(ctx, heads, func(_ string, r audit.Report) {
+			connectors++
+			records += r.Records
+			found += r.Heads
+		}))
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w, "so is what runs did to objects: %d connectors, %d records\n", connectors, records)
+		_, err = fmt.Fprintf(w, "so is what runs did to objects: %d connectors, %d records\n%s\n", connectors, records, compared(heads, found))
 		return err
 	})
 }
 
-func verifyFile(w io.Writer, path string, offline audit.Offline) error {
+// compared says what the log was compared with, and that it was not.
+func compared(heads *audit.Heads, found int) string {
+	if heads == nil {
+		return "it was compared with no heads that were written elsewhere (Audit:Head:File), which alone would show that all of it was written anew or its end removed"
+	}
+	return fmt.Sprintf("it was compared with %d heads that were written elsewhere: %d are in it, the others are of records that were removed for their age", heads.Count(), found)
+}
+
+func verifyFile(w io.Writer, path string, given audit.Witness, trusted []string) error {
+	heads, err := readHeads(w, given)
+	if err != nil {
+		return err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("open the export: %w", err)
 	}
 	defer f.Close()
-	report, err := offline.Verify(f)
+	report, err := audit.Offline{Trusted: trusted, Heads: heads}.Verify(f)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -165,6 +166,38 @@ func TestOldRecordsAreRemovedAndHeadsCheckedOnTheCommandLine(t *testing.T) {
 	}
 	run(0, "0 records", "audit", "verify")
 	run(1, "records at the end were removed", "audit", "verify", "--heads", heads, "--key-file", keyFile)
+
+	// Those that are configured count without being named, also for what is removed.
+	run(0, "compared with no heads", "audit", "verify")
+	configure := func(path string) {
+		t.Helper()
+		content, err := os.ReadFile(i.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var settings map[string]any
+		if err := json.Unmarshal(content, &settings); err != nil {
+			t.Fatal(err)
+		}
+		settings["Audit"] = map[string]any{"Head": map[string]any{"File": path, "KeyFile": keyFile}}
+		if content, err = json.Marshal(settings); err == nil {
+			err = os.WriteFile(i.config, content, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	configure(heads)
+	run(1, "records at the end were removed", "audit", "verify")
+	run(0, "new token", "token", "reset")
+	time.Sleep(1100 * time.Millisecond)
+	now := time.Now().UTC().Format(time.RFC3339)
+	run(1, "records at the end were removed", "audit", "prune", "--before", now)
+	configure(filepath.Join(folder, "none.jsonl"))
+	if out := run(1, "none.jsonl", "audit", "verify"); !strings.Contains(out, "4 records") {
+		t.Errorf("the rest is not verified: %q", out)
+	}
+	run(1, "nothing is removed", "audit", "prune", "--before", now)
 }
 
 func TestWhatTheAdminAPIDoesByItselfIsRecorded(t *testing.T) {

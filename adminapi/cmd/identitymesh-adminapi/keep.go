@@ -13,13 +13,17 @@ import (
 // keepAudit makes what looks after the audit log while the program runs.
 func keepAudit(program *boot.Program, log *audit.Log, self store.Instance) (*audit.Keeper, error) {
 	settings := program.Settings
-	head := settings.Audit.Head
 	return audit.NewKeeper(audit.KeeperConfig{
 		Log: log, DataFolder: settings.Product.DataFolder, Address: self.Machine, Logger: program.Logger, Now: time.Now,
 		AdminDays: settings.Product.Retention.AuditDays, ObjectDays: settings.Product.Retention.ObjectAuditDays,
-		Witness:  audit.Witness{File: head.File, URL: string(head.URL.Reveal()), KeyFile: head.KeyFile},
-		Interval: head.Interval,
+		Witness: witness(settings), Interval: settings.Audit.Head.Interval,
 	})
+}
+
+// witness is where the heads of the audit log are written.
+func witness(settings *appsettings.Settings) audit.Witness {
+	head := settings.Audit.Head
+	return audit.Witness{File: head.File, URL: string(head.URL.Reveal()), KeyFile: head.KeyFile}
 }
 
 // openLog opens the audit log, which trusts the key of this host and those given.

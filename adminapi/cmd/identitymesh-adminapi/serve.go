@@ -168,7 +168,7 @@ func serve(ctx context.Context, session service.Session) error {
 	}
 	operations, err := api.New(mux, api.Config{
 		Tokens: tokens, Sessions: sessions, SignIns: signIns, SignInWays: vouchers.offers(), Problems: all(certificate.problems, vouchers.problems, told.Problems, keeper.Problems),
-		Store: db, Audit: log, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
+		Store: db, Audit: log, Heads: witness(settings).Heads, Kinds: builtin.Kinds(), Secrets: secrets, Provider: secrets, Reload: reloads.Now,
 		Metrics: exposition,
 		Streams: api.Streams{Poll: streamPoll, Linger: streamLinger, Heartbeat: streamHeartbeat, Recheck: streamRecheck, Still: guard.Still}, NewID: uuid.NewString,
 		Plugins: shelf{reloader, plugin}, Settings: reloader.Settings, Self: self, Build: program.Build, System: system.Name(), UI: web.Built() != nil,

@@ -38,7 +38,7 @@ test("the log is narrowed down by the server, and the address says how", async (
 test("a log that somebody changed is told with the record and what to do", async () => {
   play({
     "GET /api/audit": () => json({ items: [intent] }),
-    "GET /api/audit/verify": () => json({ intact: false, records: 6, hash: "h6", open: 0, brokenAt: 7, why: "the hash does not fit" }),
+    "GET /api/audit/verify": () => json({ intact: false, records: 6, hash: "h6", open: 0, brokenAt: 7, why: "the hash does not fit", written: { state: "none" } }),
   });
   const { user, page } = await enter("/audit");
   await user.click(await page.findByRole("button", { name: "Verify" }));
@@ -47,21 +47,45 @@ test("a log that somebody changed is told with the record and what to do", async
 });
 
 test("the chains of connectors are checked part by part and told together", async () => {
-  const chains = (chain: number, first: object[] = []) => ({ chains: chain, records: chain * 10, removed: 0, signers: [], broken: first.length, first });
+  const chains = (chain: number, first: object[] = []) => ({ chains: chain, records: chain * 10, removed: 0, heads: 1, signers: [], broken: first.length, first });
   const calls = play({
     "GET /api/audit": () => json({ items: [intent] }),
     "GET /api/audit/verify": (call) =>
       json(
         call.path.includes("after=")
-          ? { intact: false, records: 0, hash: "", open: 0, connectors: chains(3, [{ chain: "objects/c9", records: 1, hash: "x", open: 0, brokenAt: 2, why: "it was replaced" }]) }
-          : { intact: true, chain: "admin", records: 6, hash: "h6", open: 0, connectors: chains(4), next: "objects/c4" },
+          ? { intact: false, records: 0, hash: "", open: 0, written: { state: "compared", count: 1234 }, connectors: chains(3, [{ chain: "objects/c9", records: 1, hash: "x", open: 0, brokenAt: 2, why: "it was replaced" }]) }
+          : { intact: true, chain: "admin", records: 6, hash: "h6", open: 0, heads: 3, written: { state: "compared", count: 1234 }, connectors: chains(4), next: "objects/c4" },
       ),
   });
   const { user, page } = await enter("/audit");
   await user.click(await page.findByRole("button", { name: "Verify" }));
   const alert = await page.findByRole("alert");
-  for (const want of ["changed for one connector", "objects/c9, record 2: it was replaced", "first 6 records"]) expect(alert.textContent).toContain(want);
+  for (const want of ["changed for one connector", "objects/c9, record 2: it was replaced", "first 6 records", "compared with 1,234 heads", "5 of them agree"]) expect(alert.textContent).toContain(want);
   expect(calls.filter((c) => c.path.includes("/api/audit/verify")).at(-1)?.path).toContain(`after=${encodeURIComponent("objects/c4")}`);
+});
+
+test("a verification tells what the log was compared with, and that it could not be", async () => {
+  const good = { intact: true, chain: "admin", records: 6, hash: "h6", open: 0 };
+  const chains = { chains: 1, records: 2, removed: 0, heads: 0, signers: [], broken: 0, first: [] };
+  let answer: (part: boolean) => object = () => ({ ...good, written: { state: "none" } });
+  play({ "GET /api/audit": () => json({ items: [intent] }), "GET /api/audit/verify": (call) => json(answer(call.path.includes("after="))) });
+  const { user, page } = await enter("/audit");
+  const verify = async (...wants: RegExp[]) => {
+    await user.click(await page.findByRole("button", { name: "Verify" }));
+    for (const want of wants) await page.findByText(want);
+  };
+  await verify(/no file of heads is configured/);
+  answer = () => ({ ...good, heads: 4, written: { state: "compared", count: 9 } });
+  await verify(/compared with 9 heads.* 4 of them/);
+  answer = () => ({ ...good, intact: false, written: { state: "unusable", why: "no such file" } });
+  await verify(/could not be compared with the heads/, /no such file/, /first 6 records/, /its key/);
+  // The file is lost between two parts.
+  const compared = { state: "compared", count: 9 };
+  for (const lostFirst of [true, false]) {
+    const lost = { state: "unusable", why: `it went away, ${lostFirst}` };
+    answer = (part) => ({ ...good, intact: part === lostFirst, written: part === lostFirst ? compared : lost, connectors: chains, ...(!part && { next: "objects/c4" }) });
+    await verify(new RegExp(lost.why));
+  }
 });
 
 test("states are compared value by value", () => {

@@ -87,7 +87,7 @@ export interface paths {
         };
         /**
          * Check that nobody changed the audit log
-         * @description Reads all of it, which takes its time: first who changed what, then, connector by connector, what runs did to objects. When that takes long, the answer says where to go on. While two such requests are under way, others are answered 429.
+         * @description Reads all of it, which takes its time: first who changed what, then, connector by connector, what runs did to objects. Compares it with the heads in Audit:Head:File, if there is one. When that takes long, the answer says where to go on. While two such requests are under way, others are answered 429.
          */
         get: operations["verify-audit"];
         put?: never;
@@ -1052,6 +1052,11 @@ export interface components {
             hash: string;
             /**
              * Format: int64
+             * @description How many heads that were written elsewhere agree with it; those of records that were removed are not among them.
+             */
+            heads?: number;
+            /**
+             * Format: int64
              * @description Intents without an outcome: an action was interrupted, or is still under way.
              */
             open: number;
@@ -1129,7 +1134,12 @@ export interface components {
             connectors?: components["schemas"]["ConnectorChains"];
             /** @description Of the last good record. Kept elsewhere, it shows later whether the newest records were removed. */
             hash: string;
-            /** @description Nothing that was checked was changed, removed or added. */
+            /**
+             * Format: int64
+             * @description How many heads that were written elsewhere agree with it; those of records that were removed are not among them.
+             */
+            heads?: number;
+            /** @description Nothing that was checked was changed, removed or added, and it agrees with the heads that were written elsewhere, if there are any. */
             intact: boolean;
             /** @description Ask again with this as after to check further connectors' chains; absent when all were checked. */
             next?: string;
@@ -1152,6 +1162,8 @@ export interface components {
             signer?: string;
             /** @description What is wrong with it. */
             why?: string;
+            /** @description The heads that were written elsewhere, which alone show that all of a chain was written anew or its end removed. */
+            written: components["schemas"]["WrittenHeads"];
         };
         CheckReport: {
             identity?: string;
@@ -1205,6 +1217,11 @@ export interface components {
             chains: number;
             /** @description The first of these. */
             first: components["schemas"]["AuditChain"][];
+            /**
+             * Format: int64
+             * @description How many heads that were written elsewhere agree with them.
+             */
+            heads: number;
             /**
              * Format: int64
              * @description How many records of them are good.
@@ -2535,6 +2552,25 @@ export interface components {
             items: components["schemas"]["SecretVersion"][];
             /** @description The cursor of the next page; absent on the last one. */
             next?: string;
+        };
+        WrittenHeads: {
+            /**
+             * Format: int64
+             * @description How many there are, of all chains.
+             */
+            count?: number;
+            /**
+             * @description compared: what was checked was compared with them. unusable: the file could not be read, or was changed, so nothing was compared with it, and the log does not count as intact. none: no file is configured.
+             * @enum {string}
+             */
+            state: "compared" | "unusable" | "none";
+            /**
+             * Format: int64
+             * @description Lines of the file that are no heads, as a crash leaves them.
+             */
+            unreadable?: number;
+            /** @description Why it is unusable. */
+            why?: string;
         };
     };
     responses: never;

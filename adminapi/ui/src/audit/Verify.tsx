@@ -18,12 +18,13 @@ interface Check {
 /** The first part with what the next one adds, which goes on where that ended. */
 export function joined(first: AuditReport, next: AuditReport): AuditReport {
   const [a, b] = [first.connectors, next.connectors];
-  const report = { ...first, intact: first.intact && next.intact };
+  const report = { ...first, intact: first.intact && next.intact, written: first.written.state === "unusable" ? first.written : next.written };
   if (a && b) {
     report.connectors = {
       chains: a.chains + b.chains,
       records: a.records + b.records,
       removed: a.removed + b.removed,
+      heads: a.heads + b.heads,
       signers: [...new Set([...a.signers, ...b.signers])],
       broken: a.broken + b.broken,
       first: [...a.first, ...b.first].slice(0, 20),
@@ -75,7 +76,11 @@ function Report({ report: r, onClose }: { report: AuditReport; onClose: () => vo
   const c = r.connectors;
   const removed = r.removed || c?.removed;
   if (!r.intact) {
-    const title = r.brokenAt ? `The log was changed at record ${r.brokenAt}` : `What runs did to objects was changed for ${c?.broken === 1 ? "one connector" : `${count(c?.broken ?? 0)} connectors`}`;
+    const title = r.brokenAt
+      ? `The log was changed at record ${r.brokenAt}`
+      : c?.broken
+        ? `What runs did to objects was changed for ${c.broken === 1 ? "one connector" : `${count(c.broken)} connectors`}`
+        : "The log could not be compared with the heads that were written elsewhere";
     return (
       <Alert color="red" role="alert" title={title} {...close}>
         <Text size="sm">{r.why}</Text>
@@ -85,8 +90,11 @@ function Report({ report: r, onClose }: { report: AuditReport; onClose: () => vo
             {b.chain}, record {b.brokenAt}: {b.why}
           </Text>
         ))}
+        <Written report={r} />
         <Text size="sm" fw={600}>
-          What to do: export the log now and keep the file, find out who could write to the database, and compare with your newest backup.
+          {r.brokenAt || c?.broken
+            ? "What to do: export the log now and keep the file, find out who could write to the database, and compare with your newest backup."
+            : "What to do: see that the file of the heads and its key are where they were, and find out who moved or changed them. Until then nobody can tell whether all of the log was written anew."}
         </Text>
       </Alert>
     );
@@ -94,6 +102,7 @@ function Report({ report: r, onClose }: { report: AuditReport; onClose: () => vo
   return (
     <Alert color="green" role="status" title={`All ${count(r.records)} records are as they were written`} {...close}>
       {c && <Text size="sm">So is what runs did to objects: {count(c.records)} records of {count(c.chains)} connectors.</Text>}
+      <Written report={r} />
       {r.open > 0 && <Text size="sm">{count(r.open)} actions have no outcome: they are under way, or were broken off.</Text>}
       {removed ? (
         <Text size="sm" className="anywhere">
@@ -105,5 +114,28 @@ function Report({ report: r, onClose }: { report: AuditReport; onClose: () => vo
         Keep this elsewhere to notice later when the newest records are removed: <span className="mono">{r.hash}</span>
       </Text>
     </Alert>
+  );
+}
+
+/** What the log was compared with: records that agree with each other do not show that all of them were replaced. */
+function Written({ report: { written: w, heads = 0, connectors } }: { report: AuditReport }) {
+  const found = heads + (connectors?.heads ?? 0);
+  if (w.state === "none")
+    return (
+      <Text size="sm">
+        It was not compared with anything outside of the database, because no file of heads is configured (Audit:Head:File). Whoever can write the whole database could have
+        written the log anew, or removed its end.
+      </Text>
+    );
+  if (w.state === "unusable")
+    return (
+      <Text size="sm" className="anywhere">
+        It was not compared with the heads that were written elsewhere: {w.why}
+      </Text>
+    );
+  return (
+    <Text size="sm">
+      It was compared with {count(w.count ?? 0)} heads that were written elsewhere, outside of the database; {count(found)} of them agree with what is checked here.
+    </Text>
   );
 }
