@@ -74,8 +74,10 @@ type Config struct {
 	// Problems returns what an operator must look at beside what the operations see;
 	// may be nil.
 	Problems func() []string
-	// Audit records every change before it is made.
+	// Audit records every change before it is made. Heads reads the ends of its chains
+	// that were written elsewhere, nil for none; may be nil.
 	Audit *audit.Log
+	Heads func() (*audit.Heads, error)
 	// Tokens and Sessions sign operators in. SignInWays are the ways for browsers
 	// beside tokens, and SignIns counts the failures of all.
 	Tokens     *authn.Tokens
