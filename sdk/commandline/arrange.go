@@ -9,12 +9,25 @@ package commandline
 import "strings"
 
 // Shape is what [Shape.Arrange] needs to know of a program's options: for the name of
-// each, without dashes, whether an argument follows it.
+// each, without dashes, whether an argument follows it; see [Takes].
 type Shape struct {
 	// Shared are the options of all commands, Own those of single ones.
 	Shared, Own map[string]bool
 	// Groups are the commands that have commands of their own.
 	Groups map[string]bool
+}
+
+// Takes returns the names of the flags that a parser knows, and whether an argument
+// follows each, which is so unless its TakesValue says otherwise.
+func Takes[F interface{ Names() []string }](flags []F) map[string]bool {
+	out := map[string]bool{}
+	for _, f := range flags {
+		says, ok := any(f).(interface{ TakesValue() bool })
+		for _, name := range f.Names() {
+			out[name] = !ok || says.TakesValue()
+		}
+	}
+	return out
 }
 
 // Arrange puts arguments into the order that a parser needs: the program, the options

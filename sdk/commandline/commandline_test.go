@@ -2,6 +2,7 @@ package commandline_test
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -35,6 +36,19 @@ func TestOptionsMayStandAnywhere(t *testing.T) {
 	}
 	if got := shape.Arrange(nil); len(got) != 0 {
 		t.Errorf("nothing becomes %q", got)
+	}
+}
+
+// flag is one of a parser's.
+type flag []string
+
+func (f flag) Names() []string  { return f }
+func (f flag) TakesValue() bool { return f[0] != "verbose" }
+
+func TestEveryNameOfAFlagTakesWhatTheFlagTakes(t *testing.T) {
+	got := commandline.Takes([]interface{ Names() []string }{flag{"config", "c"}, flag{"verbose", "v"}})
+	if want := map[string]bool{"config": true, "c": true, "verbose": false, "v": false}; !maps.Equal(got, want) {
+		t.Errorf("got %v", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -11,27 +12,13 @@ import (
 // arrange lets options stand anywhere; see [commandline.Shape].
 func arrange(args []string, app *cli.App) []string {
 	shape := commandline.Shape{
-		Shared: flagsOf(append(slices.Clone(app.Flags), cli.VersionFlag)), Own: map[string]bool{}, Groups: map[string]bool{},
+		Shared: commandline.Takes(append(slices.Clone(app.Flags), cli.VersionFlag)), Own: map[string]bool{}, Groups: map[string]bool{},
 	}
 	for _, command := range app.Commands {
 		shape.Groups[command.Name] = len(command.Subcommands) > 0
 		for _, one := range append([]*cli.Command{command}, command.Subcommands...) {
-			for name, takes := range flagsOf(one.Flags) {
-				shape.Own[name] = takes
-			}
+			maps.Copy(shape.Own, commandline.Takes(one.Flags))
 		}
 	}
 	return shape.Arrange(args)
-}
-
-// flagsOf returns the names of flags, and whether an argument follows each.
-func flagsOf(flags []cli.Flag) map[string]bool {
-	out := map[string]bool{}
-	for _, f := range flags {
-		_, isSwitch := f.(*cli.BoolFlag)
-		for _, name := range f.Names() {
-			out[name] = !isSwitch
-		}
-	}
-	return out
 }
