@@ -74,6 +74,9 @@ func NewGuard(c GuardConfig) *Guard {
 	return &Guard{ways: c.Ways, logger: c.Logger, failures: NewLockout(c.Now)}
 }
 
+// Failures returns how many requests had a credential that signs in nobody.
+func (g *Guard) Failures() int64 { return g.failures.Total() }
+
 // Require passes a request with a valid credential on to next, with the principal
 // in its context. A valid one always passes: refusing an address for its failures
 // only quietens it.

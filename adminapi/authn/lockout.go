@@ -32,6 +32,7 @@ type Lockout struct {
 
 	mu      sync.Mutex
 	records map[string]*record
+	total   int64
 }
 
 type record struct {
@@ -63,6 +64,9 @@ func (l *Lockout) Wait(remote, user string) (wait time.Duration) {
 // returns for how long, as [Lockout.Wait] does; zero means that this failure is to
 // be answered as such.
 func (l *Lockout) Failed(remote, user string) time.Duration {
+	l.mu.Lock()
+	l.total++
+	l.mu.Unlock()
 	if wait := l.Wait(remote, user); wait > 0 {
 		return wait
 	}
@@ -85,6 +89,13 @@ func (l *Lockout) Failed(remote, user string) time.Duration {
 		}
 	}
 	return 0
+}
+
+// Total returns how many failures there were, answered as such or not.
+func (l *Lockout) Total() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.total
 }
 
 func (l *Lockout) forgetOldest() {

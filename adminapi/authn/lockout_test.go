@@ -3,6 +3,7 @@ package authn_test
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -107,5 +108,26 @@ func TestAUserWhoFailsOftenHasToWaitAtEveryAddress(t *testing.T) {
 	now = now.Add(time.Second)
 	if got := lockout.Wait("198.51.100.1:1", "ann"); got != 0 {
 		t.Errorf("after the pause the user waits %s", got)
+	}
+}
+
+func TestOnlyRefusedCredentialsAreCounted(t *testing.T) {
+	folder := t.TempDir()
+	now := time.Unix(1_000_000, 0)
+	tokens := newTokens(t, open(t, folder), folder, func() time.Time { return now })
+	right := "Bearer " + prepared(t, tokens, authn.Created)
+	guard := authn.NewGuard(authn.GuardConfig{Ways: []authn.Way{tokens}, Logger: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }})
+	page := guard.Require(http.NotFoundHandler())
+	for _, header := range []string{"", right, "", right} {
+		ask(page, "192.0.2.1:1", header)
+	}
+	if n := guard.Failures(); n != 0 {
+		t.Errorf("%d failures without one", n)
+	}
+	for range 7 { // the last ones are told to wait
+		ask(page, "192.0.2.1:1", wrong)
+	}
+	if n := guard.Failures(); n != 7 {
+		t.Errorf("%d failures, expected 7", n)
 	}
 }

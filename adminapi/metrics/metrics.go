@@ -26,7 +26,7 @@ import (
 const (
 	// RequestDuration is a histogram, in seconds, by method, route and status.
 	RequestDuration = "http.server.request.duration"
-	// SignInFailures counts requests with a credential that was refused.
+	// SignInFailures counts credentials that were refused.
 	SignInFailures = "identitymesh.adminapi.sign_in.failures"
 	// Streams are the streams of events that are open.
 	Streams = "identitymesh.adminapi.streams"
@@ -74,13 +74,14 @@ type Config struct {
 	Work  Work
 	// Streams returns how many are open.
 	Streams func() int
+	// SignInFailures returns how many credentials were refused so far.
+	SignInFailures func() int64
 	Now     func() time.Time
 }
 
 // Requests are measured one by one.
 type Requests struct {
 	duration metric.Float64Histogram
-	failures metric.Int64Counter
 }
 
 // bounds go from an answer from memory to the longest that a request may take.
@@ -97,7 +98,7 @@ func Measure(c Config) (*Requests, error) {
 	if err != nil {
 		return nil, err
 	}
-	failures, err := meter.Int64Counter(SignInFailures, metric.WithDescription("Requests whose credential was refused."))
+	failures, err := meter.Int64ObservableCounter(SignInFailures, metric.WithDescription("Credentials that were refused."))
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +116,7 @@ func Measure(c Config) (*Requests, error) {
 	}
 	_, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		o.ObserveInt64(streams, int64(c.Streams()))
+		o.ObserveInt64(failures, c.SignInFailures())
 		ctx, cancel := context.WithTimeout(ctx, workLimit)
 		defer cancel()
 		status := func(s string) metric.ObserveOption { return metric.WithAttributes(attribute.String("status", s)) }
@@ -129,8 +131,8 @@ func Measure(c Config) (*Requests, error) {
 			}
 		}
 		return nil
-	}, streams, runs, ended)
-	return &Requests{duration, failures}, err
+	}, streams, failures, runs, ended)
+	return &Requests{duration}, err
 }
 
 // Done tells of a request that was answered. Route is the pattern that it matched.
@@ -138,7 +140,4 @@ func (r *Requests) Done(ctx context.Context, method, route string, status int, t
 	r.duration.Record(ctx, took.Seconds(), metric.WithAttributes(
 		attribute.String("http.request.method", method), attribute.String("http.route", route),
 		attribute.String("http.response.status_code", strconv.Itoa(status))))
-	if status == http.StatusUnauthorized || status == http.StatusTooManyRequests {
-		r.failures.Add(ctx, 1)
-	}
 }

@@ -34,7 +34,7 @@ func scrape(t *testing.T, w work) string {
 	}
 	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(e.Reader))
 	t.Cleanup(func() { _ = provider.Shutdown(context.Background()) })
-	requests, err := metrics.Measure(metrics.Config{Meter: provider, Work: w, Streams: func() int { return 7 }, Now: func() time.Time { return noon }})
+	requests, err := metrics.Measure(metrics.Config{Meter: provider, Work: w, Streams: func() int { return 7 }, SignInFailures: func() int64 { return 3 }, Now: func() time.Time { return noon }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +62,7 @@ func TestPrometheusSeesRequestsRunsStreamsAndTheRuntime(t *testing.T) {
 	has(t, text,
 		`http_server_request_duration_seconds_bucket{http_request_method="GET",http_response_status_code="200",http_route="/api/runs/{id}",le="0.05"} 1`,
 		`http_server_request_duration_seconds_count{http_request_method="POST",http_response_status_code="401",http_route="/api/session"} 1`,
-		`identitymesh_adminapi_sign_in_failures_total 1`, `identitymesh_adminapi_streams 7`,
+		`identitymesh_adminapi_sign_in_failures_total 3`, `identitymesh_adminapi_streams 7`,
 		`identitymesh_runs{status="Queued"} 5`, `identitymesh_runs{status="Running"} 2`,
 		`identitymesh_runs_ended_last_hour{status="Failed"} 3`, `identitymesh_runs_ended_last_hour{status="Succeeded"} 0`)
 	if !strings.Contains(text, "\ngo_goroutines ") || strings.Contains(text, "otel_scope") {

@@ -178,7 +178,8 @@ func serve(ctx context.Context, session service.Session) error {
 		return err
 	}
 	defer operations.Close()
-	requests, err := metrics.Measure(metrics.Config{Meter: program.Meter, Work: db, Streams: operations.Streaming, Now: time.Now})
+	requests, err := metrics.Measure(metrics.Config{Meter: program.Meter, Work: db, Streams: operations.Streaming, Now: time.Now,
+		SignInFailures: func() int64 { return guard.Failures() + signIns.Total() }})
 	if err != nil {
 		return fmt.Errorf("measure requests: %w", err)
 	}
