@@ -60,10 +60,13 @@ func (l *Log) export(ctx context.Context, chain string, w io.Writer) error {
 		}
 	}
 	enough := errors.New("the head was reached")
+	next, gap := after+1, false
 	write := func(seq int64, r any) error {
 		if seq > head.seq {
 			return enough
 		}
+		gap = gap || seq != next
+		next = seq + 1
 		if err := writeLine(lines, r); err != nil {
 			return err
 		}
@@ -81,6 +84,14 @@ func (l *Log) export(ctx context.Context, chain string, w io.Writer) error {
 	}
 	if err != nil && !errors.Is(err, enough) {
 		return err
+	}
+	if gap || next <= head.seq {
+		// What is missing may have been removed for its age since the first line.
+		if now, err := l.Checkpoint(ctx, chain); err != nil {
+			return err
+		} else if now != nil && (cp == nil || now.Seq != cp.Seq) {
+			return fmt.Errorf("export the audit chain %s of %s: old records were removed meanwhile; export it again", chain, l.db.Target)
+		}
 	}
 	var last exportEnd
 	last.End.Seq, last.End.Hash = head.seq, head.hash

@@ -290,6 +290,10 @@ func TestHeadsGoNowhereElse(t *testing.T) {
 	if list := k.keeper.Problems(); len(list) != 1 || !strings.Contains(list[0], "certificate") || len(r.bodies) != 0 {
 		t.Errorf("a server that nobody vouches for: %v, %q", list, r.bodies)
 	}
+	// The path of such an address is often all that it takes to write there.
+	if logs := k.logs.String(); strings.Contains(logs, "/heads") || strings.Contains(k.keeper.Problems()[0], "/heads") || !strings.Contains(logs, "certificate") {
+		t.Errorf("the address is in %s or in %v", logs, k.keeper.Problems())
+	}
 	short := filepath.Join(w.folder, "short.key")
 	if err := os.WriteFile(short, []byte("short"), 0o600); err != nil {
 		t.Fatal(err)
@@ -301,6 +305,7 @@ func TestHeadsGoNowhereElse(t *testing.T) {
 		"plain HTTP":  {audit.Witness{URL: "http://127.0.0.1/heads", KeyFile: w.keyFile()}, "https://"},
 		"no key":      {audit.Witness{URL: r.URL, KeyFile: filepath.Join(w.folder, "none")}, "Audit:Head:KeyFile"},
 		"a short key": {audit.Witness{File: "x", KeyFile: short}, "openssl rand"},
+		"a folder":    {audit.Witness{File: "x", KeyFile: w.folder}, "is no file"},
 	} {
 		if _, err := audit.NewKeeper(audit.KeeperConfig{Witness: c.witness}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)

@@ -2,6 +2,8 @@ package audit_test
 
 import (
 	"bytes"
+	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -193,6 +195,61 @@ func TestManyRemoveAtOnceWhileOthersWriteAndVerify(t *testing.T) {
 	if err != nil || report.Removed != 2*24 || report.Records != 2*6+2*4*5 {
 		t.Errorf("%+v, %v", report, err)
 	}
+}
+
+func TestAVerificationThatCannotReadTheHeadEnds(t *testing.T) {
+	w := newWorld(t)
+	w.acts(2)
+	w.prune(audit.AdminChain, monday.Add(time.Hour))
+	w.exec("ALTER TABLE IM_AuditHeads RENAME TO gone")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if _, err := w.VerifyChain(ctx, audit.AdminChain, nil); err == nil || ctx.Err() != nil {
+		t.Errorf("got %v, %v", err, ctx.Err())
+	}
+}
+
+func TestAnExportFromWhichRecordsAreRemovedFails(t *testing.T) {
+	for name, upTo := range map[string]int{"ahead of it": 50, "behind it": 5} {
+		w := newWorld(t)
+		for range 60 {
+			err := w.db.InWriteTx(t.Context(), func(tx *sql.Tx) error {
+				o, err := w.Objects(t.Context(), tx, "c")
+				if err == nil {
+					err = o.Add(t.Context(), "run", audit.ObjectsChanged, bytes.Repeat([]byte("x"), 8<<10))
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.pass(time.Hour)
+		}
+		out := &removing{w: w, before: monday.Add(time.Duration(upTo) * time.Hour)}
+		err := w.ExportObjects(t.Context(), "c", out)
+		if (err == nil) != (upTo == 5) || err != nil && !strings.Contains(err.Error(), "export it again") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, broken := audit.VerifyExport(&out.text); (broken == nil) != (err == nil) {
+			t.Errorf("%s: %v, and verified %v", name, err, broken)
+		}
+	}
+}
+
+// removing removes old records when the first part of an export is written.
+type removing struct {
+	w      *world
+	before time.Time
+	text   bytes.Buffer
+	done   bool
+}
+
+func (r *removing) Write(p []byte) (int, error) {
+	if !r.done {
+		r.done = true
+		r.w.prune(audit.ObjectChain("c"), r.before)
+	}
+	return r.text.Write(p)
 }
 
 func TestRetentionRemovesWhatIsDueAndRecordsIt(t *testing.T) {

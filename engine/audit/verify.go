@@ -184,8 +184,8 @@ func (l *Log) VerifyChain(ctx context.Context, chain string, heads *Heads) (Repo
 	// removed meanwhile could, so it is tried again when there is a new checkpoint.
 	for {
 		report, cp, err := l.verifyOnce(ctx, chain, heads)
-		if err == nil {
-			return report, nil
+		if !errors.As(err, new(*BrokenError)) {
+			return report, err
 		}
 		now, e := l.Checkpoint(ctx, chain)
 		if e != nil || now == nil || cp != nil && now.Seq == cp.Seq {

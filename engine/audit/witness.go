@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -140,25 +141,34 @@ func appendLines(path string, text []byte) (err error) {
 
 // post sends the lines. Only an answer of 2xx is success, and no other address is
 // asked than the one that was configured.
-func post(ctx context.Context, client *http.Client, url string, text []byte) error {
+func post(ctx context.Context, client *http.Client, address string, text []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, postLimit)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(text))
 	if err != nil {
-		return err
+		return withoutAddress(err)
 	}
 	request.Header.Set("Content-Type", headMediaType)
 	request.Header.Set("User-Agent", "IdentityMesh")
 	response, err := client.Do(request)
 	if err != nil {
-		return err
+		return withoutAddress(err)
 	}
 	defer response.Body.Close()
-	_, _ = io.CopyN(io.Discard, response.Body, 4096) // for the connection's sake; what it says is of no use
+	_, _ = io.CopyN(io.Discard, response.Body, 4096) // so that the server can end; what it says is of no use
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		return fmt.Errorf("the server answered %s", response.Status)
 	}
 	return nil
+}
+
+// withoutAddress leaves out of an error the address, which may let in whoever knows it.
+func withoutAddress(err error) error {
+	var asked *url.Error
+	if errors.As(err, &asked) {
+		return asked.Err
+	}
+	return err
 }
 
 // newClient returns what posts, with limits, without redirects.
