@@ -56,7 +56,7 @@ func Run(ctx context.Context, args []string, c Config) int {
 	t.json = commandline.Option(args, flagOutput) == outputJSON
 	for _, name := range []string{flagConfig, flagLedger} {
 		if value := commandline.Option(args, name); value != "" {
-			t.typed += " --" + name + " " + quoted(value)
+			t.typed += " --" + name + " " + commandline.Quote(value)
 		}
 	}
 	err := app.RunContext(ctx, args)

@@ -34,7 +34,7 @@ func TestSecretsGoFromStoreToStore(t *testing.T) {
 	w.must(0, []string{"verify"}, "     1  changed since", "     1  copied", "    30  verified")
 	w.has(w.other, rotated)
 	w.set(w.other, map[secret.Ref]string{"secret://t/08": "-theirs"})
-	w.must(6, []string{"verify"}, "blocked: secret://t/08", "left as it is", "run --replace 'secret://t/08'")
+	w.must(6, []string{"verify"}, "blocked: secret://t/08", "left as it is", "run --replace secret://t/08;")
 	w.has(w.other, map[secret.Ref]string{"secret://t/08": "-theirs"})
 	w.must(0, []string{"status"}, "verified  29", "blocked   1", "secret://t/08")
 	w.clean()

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -134,6 +133,8 @@ func (t *tool) after(counts map[ledger.State]int, planned bool, begun string, so
 		return command(begun)
 	case !planned:
 		return command("plan")
+	case len(counts) == 0:
+		return "nothing is to be moved: change Secrets:Provider in the settings yourself, or set secrets in the source, then: " + command("plan")
 	case counts[ledger.Planned]+counts[ledger.Copied]+counts[ledger.Drifted] > 0:
 		return command("run")
 	case counts[ledger.Verified] > 0 && counts[ledger.Blocked] > 0:
@@ -152,14 +153,6 @@ func (t *tool) after(counts map[ledger.State]int, planned bool, begun string, so
 		return command("plan") + " begins anew; " + command("report") + " says what was done"
 	}
 	return command("report")
-}
-
-// quoted is an argument as a shell takes it.
-func quoted(text string) string {
-	if strings.ContainsAny(text, " \t\"'$&;()<>|*?`") {
-		return `"` + text + `"`
-	}
-	return text
 }
 
 func (r report) text() string {

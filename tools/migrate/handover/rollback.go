@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/identitymesh/identitymesh/sdk/commandline"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/secret"
@@ -151,8 +152,9 @@ func (h *Handover) takeBack(ctx context.Context, o RollbackOptions, switched tim
 	}
 	var problems diag.List
 	for ref, why := range both {
+		typed := commandline.Quote(string(ref))
 		problems.Errorf("", "%s %s: say --keep-target %s for the value in %s, or --keep-source %s for the one in %s",
-			ref, why, ref, h.Target.Provider, ref, h.Source.Provider)
+			ref, why, typed, h.Target.Provider, typed, h.Source.Provider)
 	}
 	return notReady("refs have another value in each store", problems)
 }

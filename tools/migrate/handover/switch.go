@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/identitymesh/identitymesh/sdk/commandline"
 	"github.com/identitymesh/identitymesh/sdk/diag"
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/secret"
@@ -240,7 +241,7 @@ func (h *Handover) ready(ctx context.Context, allowed []secret.Ref, compared boo
 				why = fmt.Sprintf("is blocked (%s) and cannot stay behind, because %s uses it: see to it, then plan and run again",
 					e.Reason, strings.Join(connectors, ", "))
 			case !slices.Contains(allowed, e.Ref):
-				why = fmt.Sprintf("is blocked (%s): see to it, or say --allow-blocked %s to leave it behind", e.Reason, e.Ref)
+				why = fmt.Sprintf("is blocked (%s): see to it, or say --allow-blocked %s to leave it behind", e.Reason, commandline.Quote(string(e.Ref)))
 			}
 		case ledger.Copied, ledger.Drifted:
 			if compared {

@@ -1,5 +1,12 @@
 package ledger
 
+import (
+	"strings"
+
+	"github.com/identitymesh/identitymesh/sdk/commandline"
+	"github.com/identitymesh/identitymesh/sdk/secret"
+)
+
 // Verdict is what a plan found about a ref.
 type Verdict string
 
@@ -30,3 +37,11 @@ func Verdicts() []Verdict {
 
 // Runnable reports whether a run takes a ref of this verdict to the target.
 func (v Verdict) Runnable() bool { return v == Create || v == Same || v == SoftDeleted }
+
+// Decide is what an operator does about a ref that has another value in each store, to be
+// copied and typed: whatever the ref is called, it names that one and nothing else.
+func Decide(ref secret.Ref) string {
+	glob := strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`).Replace(string(ref))
+	return "find out which value is right; if the source's is: identitymesh-migrate run --replace " + commandline.Quote(glob) +
+		"; if the target's is: set it in the source too, then plan and run again"
+}

@@ -119,7 +119,7 @@ func (p *planner) compared(ctx context.Context, ref secret.Ref, value secret.Val
 
 func (p *planner) differs(ref secret.Ref, reason string, c ledger.Change) (ledger.Verdict, ledger.Change, error) {
 	c.Reason = reason
-	c.Next = fmt.Sprintf("find out which value is right; if the source's is: identitymesh-migrate run --replace '%s'; if the target's is: set it in the source too, "+replan, ref)
+	c.Next = ledger.Decide(ref)
 	return ledger.Differs, c, nil
 }
 

@@ -34,7 +34,7 @@ func (r *runner) confirm(ctx context.Context, i ledger.Intent, want stores.Finge
 	}
 	return r.block(ctx, i.Ref, ledger.Differs, ledger.Change{TargetVersion: f.meta.Version,
 		Reason: "somebody else set it in the target right after it was copied",
-		Next:   decide(i.Ref)})
+		Next:   ledger.Decide(i.Ref)})
 }
 
 // verifyCopy verifies a copy of an earlier run.
@@ -140,5 +140,5 @@ func (r *runner) changedInTarget(ctx context.Context, e ledger.Entry, f found, b
 		reason = "it was set in both stores after it was copied, and both are left as they are"
 	}
 	return r.block(ctx, e.Ref, ledger.Differs, ledger.Change{TargetVersion: f.meta.Version, Reason: reason,
-		Next: decide(e.Ref)})
+		Next: ledger.Decide(e.Ref)})
 }
