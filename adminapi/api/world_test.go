@@ -32,6 +32,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
 	"github.com/identitymesh/identitymesh/sdk/host/supervise"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/plugintest"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/provider"
@@ -62,7 +63,7 @@ type world struct {
 	signedOut atomic.Bool
 	settings  *appsettings.Settings
 	witness   audit.Witness
-	logs      *syncBuffer
+	logs      *logtest.Buffer
 	tokens    *authn.Tokens
 	sessions  *authn.Sessions
 	mu        sync.Mutex
@@ -81,7 +82,7 @@ func newWorld(t *testing.T) *world {
 	if _, err := db.AddToken(t.Context(), store.AdminToken{Name: authn.Name, Role: string(authz.Admin)}, hash); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: db, vault: &vault{}, logs: &syncBuffer{}}
+	w := &world{t: t, store: db, vault: &vault{}, logs: &logtest.Buffer{}}
 	w.status = host.Status{Provider: "DPAPI", Why: "it is the default", Plugin: supervise.Status{State: supervise.Ready}}
 	w.reload = func(context.Context, string) error { return nil }
 	w.settings, _ = appsettings.Load(appsettings.Options{Folder: t.TempDir(), Environ: []string{"HOME=/nowhere"}})
@@ -259,22 +260,4 @@ func (a administered) Check(ctx context.Context) (provider.CheckReport, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	return a.plugin.Check(ctx)
-}
-
-// syncBuffer is a log that may be written concurrently.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
