@@ -170,8 +170,7 @@ type LeftError struct {
 }
 
 func (e *LeftError) Error() string {
-	text := fmt.Sprintf("%d refs could not be compared in both stores, as %s: %s", len(e.Refs), e.Refs[0].Ref, e.Refs[0].Text)
-	return text
+	return fmt.Sprintf("%d of the refs could not be seen to in both stores, as %s: %s; the same command again sees to them", len(e.Refs), e.Refs[0].Ref, e.Refs[0].Text)
 }
 
 // Unwrap returns the failure of one of them.

@@ -2,11 +2,14 @@ package stores_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/fault"
+	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 	"github.com/identitymesh/identitymesh/tools/migrate/fakestore"
 	"github.com/identitymesh/identitymesh/tools/migrate/stores"
@@ -62,6 +65,27 @@ func TestReadsAreRepeatedOnlyForWhatPasses(t *testing.T) {
 			_, err := fake.Store().Read(t.Context(), "secret://a")
 			if reads != c.reads || (err == nil) != c.ok || err != nil && !strings.Contains(err.Error(), c.reason.String()) {
 				t.Errorf("%d reads, %v", reads, err)
+			}
+		})
+	}
+}
+
+func TestAMessageThatHoldsTheValueIsNotRepeated(t *testing.T) {
+	for name, c := range map[string]struct{ value, message, want string }{
+		"with it":              {"hunter2", `the field "hunter2" is refused`, "the message of the provider s held the value"},
+		"without it":           {"hunter2", "the store is full", "the store is full"},
+		"of a letter, as most": {"t", "the store is full", "the store is full"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := fakestore.New("s")
+			refused := fault.New(fault.Throttled, fault.SourceBackend, c.message)
+			refused.RetryAfter = time.Minute
+			fake.Before = func(string, secret.Ref) error { return refused }
+			_, err := fake.Store().Set(t.Context(), provider.SetRequest{Ref: "secret://a", Value: value(c.value)})
+			var got *fault.Error
+			if !errors.As(err, &got) || got.Reason != fault.Throttled || got.Source != fault.SourceBackend || got.RetryAfter != time.Minute ||
+				!strings.Contains(err.Error(), c.want) || len(c.value) > 1 && strings.Contains(err.Error(), c.value) {
+				t.Errorf("got %v", err)
 			}
 		})
 	}
