@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/identitymesh/identitymesh/build/command"
+	"github.com/identitymesh/identitymesh/build/release"
 	"github.com/identitymesh/identitymesh/build/workspace"
 )
 
@@ -30,15 +30,11 @@ func vault(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	program := filepath.Join(dir, "fakevault")
-	_, err = command.Run(t.Context(), command.Spec{
-		Dir: filepath.Join(w.Root, "plugins", "keyvault"), Env: []string{"GOWORK=off", "CGO_ENABLED=0"},
-		Args: []string{"go", "build", "-trimpath", "-o", program, "./fakevault/cmd/fakevault"},
-	})
+	err = release.Build(t.Context(), release.Config{Workspace: w, Version: release.Version, Out: dir, Target: release.Host(), Binaries: []release.Binary{release.FakeVault()}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), program, "-dir", dir)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "fakevault"), "-dir", dir)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err == nil {

@@ -49,6 +49,12 @@ func Binaries() []Binary {
 	}
 }
 
+// FakeVault is the vault that the demo and tests play under its real name. Nobody gets
+// it with the product.
+func FakeVault() Binary {
+	return Binary{Name: "fakevault", Module: "plugins/keyvault", Package: "fakevault/cmd/fakevault"}
+}
+
 // Target is where a build is to run.
 type Target struct{ OS, Arch string }
 

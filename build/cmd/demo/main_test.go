@@ -6,11 +6,9 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/identitymesh/identitymesh/build/command"
 	"github.com/identitymesh/identitymesh/build/release"
 	"github.com/identitymesh/identitymesh/build/workspace"
 )
@@ -41,16 +39,8 @@ func build(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = release.Build(ctx, release.Config{Workspace: w, Version: release.Version, Out: dir, Target: release.Host(), Binaries: release.Binaries()})
-	if err != nil {
-		return err
-	}
-	if _, err = command.Run(ctx, command.Spec{Args: []string{"go", "build", "-o", filepath.Join(dir, "demo"), "."}}); err != nil {
-		return err
-	}
-	_, err = command.Run(ctx, command.Spec{Dir: filepath.Join(w.Root, "plugins", "keyvault"), Env: []string{"GOWORK=off"},
-		Args: []string{"go", "build", "-o", filepath.Join(dir, "fakevault"), "./fakevault/cmd/fakevault"}})
-	return err
+	return release.Build(ctx, release.Config{Workspace: w, Version: release.Version, Out: dir, Target: release.Host(),
+		Binaries: append(release.Binaries(), release.FakeVault(), release.Binary{Name: "demo", Module: "build", Package: "cmd/demo"})})
 }
 
 func needPrograms(t *testing.T) {

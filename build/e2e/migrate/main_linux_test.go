@@ -5,13 +5,10 @@ package migrate_test
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/identitymesh/identitymesh/build/command"
 	"github.com/identitymesh/identitymesh/build/demo/cloud"
 	"github.com/identitymesh/identitymesh/build/release"
 	"github.com/identitymesh/identitymesh/build/workspace"
@@ -49,12 +46,8 @@ func build() error {
 	if err != nil {
 		return err
 	}
-	if err := release.Build(ctx, release.Config{Workspace: w, Version: release.Version, Out: bin, Target: release.Host(), Binaries: release.Binaries()}); err != nil {
-		return err
-	}
-	_, err = command.Run(ctx, command.Spec{Dir: filepath.Join(w.Root, "plugins", "keyvault"), Env: []string{"GOWORK=off"},
-		Args: []string{"go", "build", "-o", filepath.Join(bin, "fakevault"), "./fakevault/cmd/fakevault"}})
-	return err
+	return release.Build(ctx, release.Config{Workspace: w, Version: release.Version, Out: bin, Target: release.Host(),
+		Binaries: append(release.Binaries(), release.FakeVault())})
 }
 
 func need(t *testing.T) {
@@ -65,5 +58,5 @@ func need(t *testing.T) {
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("a migration to a vault cannot be tried: %v", missing)
 	}
-	t.Skip(fmt.Sprintf("a migration to a vault cannot be tried: %v", missing))
+	t.Skipf("a migration to a vault cannot be tried: %v", missing)
 }
