@@ -176,9 +176,9 @@ func (s *Store) showRuns(ctx context.Context, tx *sql.Tx, connectorID string) er
 			trend = append(trend, fmt.Sprintf("%s %d", is, took.Milliseconds()))
 		}
 		return nil
-		// Two may not have ended: one is queued and one runs.
+		// Three may not have ended: one runs, and one of each kind of import is queued.
 	}, "SELECT r.seq, r.status, r.queued, r.started, r.finished FROM IM_RunHistory r WHERE r.connector_id = @p1 AND r.kind <> @p2 ORDER BY r.seq DESC"+
-		s.db.Dialect.Limit("@p3"), connectorID, string(Test), trendLength+2)
+		s.db.Dialect.Limit("@p3"), connectorID, string(Test), trendLength+3)
 	if err != nil {
 		return err
 	}

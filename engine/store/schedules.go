@@ -209,10 +209,7 @@ func (s *Store) DeleteSchedule(ctx context.Context, id string, version int64) er
 		if err != nil {
 			return err
 		}
-		if version == 0 {
-			version = x.Version
-		}
-		n, err := s.exec(ctx, tx, "delete schedule", "DELETE FROM IM_Schedules WHERE id = @p1 AND version = @p2", id, version)
+		n, err := s.exec(ctx, tx, "delete schedule", "DELETE FROM IM_Schedules WHERE id = @p1 AND (@p2 = 0 OR version = @p2)", id, version)
 		if err == nil && n == 0 {
 			err = ErrConflict
 		}

@@ -31,6 +31,9 @@ func TestASchedulesLife(t *testing.T) {
 		if _, err := f.UpdateSchedule(t.Context(), old); !errors.Is(err, store.ErrConflict) {
 			t.Errorf("updated from an old version: %v", err)
 		}
+		if err := f.DeleteSchedule(t.Context(), old.ID, old.Version); !errors.Is(err, store.ErrConflict) {
+			t.Errorf("deleted at an old version: %v", err)
+		}
 		must(t, f.DeleteSchedule(t.Context(), x.ID, 0))
 		for what, err := range map[string]error{
 			"delete": f.DeleteSchedule(t.Context(), x.ID, 0), "get": must2(f.Schedule(t.Context(), x.ID)), "update": must2(f.UpdateSchedule(t.Context(), x)),

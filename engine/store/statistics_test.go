@@ -158,3 +158,24 @@ func TestTheDatabaseSaysWhatItIs(t *testing.T) {
 		}
 	})
 }
+
+func TestATrendHasItsLengthWhileOneRunsAndOthersWait(t *testing.T) {
+	onEach(t, func(t *testing.T, b backend) {
+		f := b.open(t)
+		c := f.connector(t)
+		for range 10 {
+			f.ended(t, c, store.Failed, time.Second)
+		}
+		under := f.runAgain(t, c, store.Full)
+		for _, kind := range []store.Kind{store.Full, store.Delta} {
+			if _, fresh, err := f.Enqueue(t.Context(), store.NewRun{ConnectorID: c.ID, Kind: kind, Trigger: store.Manual}); err != nil || !fresh {
+				t.Fatal(fresh, err)
+			}
+		}
+		listed := must1(f.ListedConnector(t.Context(), c.ID))(t)
+		if len(listed.Trend) != 10 || listed.Last.Status != store.Queued {
+			t.Errorf("%d in the trend, the last is %s", len(listed.Trend), listed.Last.Status)
+		}
+		must(t, f.ReleaseLease(t.Context(), under.Lease))
+	})
+}
