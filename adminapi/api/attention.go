@@ -58,8 +58,9 @@ const mostSubjects = 10
 func (a *API) attention() {
 	register(a, authz.StatusRead, huma.Operation{
 		OperationID: "list-attention", Method: http.MethodGet, Path: "/api/attention", Tags: []string{tagStatus},
-		Summary:     "List what needs attention, each with what mends it",
-		Description: "Connectors that fail for the same reason are one item, as when one secret is the reason for all of them.",
+		Summary: "List what needs attention, each with what mends it",
+		Description: "Connectors that fail for the same reason are one item, as when one secret is the reason for all of them. " +
+			"Items about connectors are only for those with connectors.read, and those about their runs with runs.read too.",
 	}, a.listAttention)
 }
 

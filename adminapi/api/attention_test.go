@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/adminapi/api"
+	"github.com/identitymesh/identitymesh/adminapi/authz"
 	"github.com/identitymesh/identitymesh/engine/store"
 	"github.com/identitymesh/identitymesh/sdk/host/supervise"
 )
@@ -84,6 +85,37 @@ func TestConnectorsThatFailForOneReasonAreOneItem(t *testing.T) {
 	}
 	if x := items[3]; x.Count != 6 || x.Severity != "info" {
 		t.Errorf("unscheduled: %+v", x)
+	}
+}
+
+func TestWhoMaySeeTheStatusOnlySeesNoConnectorRunOrSecretByIt(t *testing.T) {
+	w := newWorld(t)
+	scraper := []string{"Authorization", "Bearer " + w.role("scraper", authz.Viewer, "status.read")}
+	c := w.connector("Hidden")
+	w.fails(c, "ACCESS_DENIED", "read the secret "+ref+": ACCESS_DENIED: the caller may not")
+	bound, err := w.store.Connector(t.Context(), c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound.InstanceName = "GONE"
+	if _, err := w.store.UpdateConnector(t.Context(), bound); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.store.SaveMigration(t.Context(), store.Migration{ID: "m", Started: now, Refs: []store.MigrationRef{{Ref: ref, State: "blocked"}}}); err != nil {
+		t.Fatal(err)
+	}
+	w.engine("one")
+	w.claimed(w.connector("Hidden too"))
+	for _, path := range []string{"/api/attention", "/api/instances", "/api/migrations", "/api/migrations/m", "/api/status", "/api/about", "/api/plugins"} {
+		a := w.send("GET", path, "", scraper...).is(t, http.StatusOK, nil)
+		for _, secret := range []string{"Hidden", c.ID, ref} {
+			if strings.Contains(string(a.body), secret) {
+				t.Errorf("%s has %s: %s", path, secret, a.body)
+			}
+		}
+	}
+	if _, codes := w.attention(); !strings.Contains(codes, "connectors-failing connectors-without-engine connectors-unscheduled") {
+		t.Errorf("an administrator sees %s", codes)
 	}
 }
 

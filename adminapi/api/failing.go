@@ -20,25 +20,31 @@ const (
 	mostReasons = 20
 )
 
-// connectorAttention is about connectors that fail and those that nobody runs.
-func (a *API) connectorAttention(ctx context.Context, instances []store.Instance) ([]Attention, error) {
-	failing, err := a.Store.FailingConnectors(ctx, mostFailing)
-	if err != nil {
-		return nil, err
-	}
-	out, err := a.failingAttention(ctx, failing)
-	if err != nil {
-		return nil, err
+// connectorAttention is about connectors that fail and those that nobody runs. Who may
+// see the status only hears nothing of connectors, runs and secrets by it.
+func (a *API) connectorAttention(ctx context.Context, instances []store.Instance) (out []Attention, err error) {
+	who := authz.From(ctx)
+	if who.May(authz.ConnectorsRead) && who.May(authz.RunsRead) {
+		failing, err := a.Store.FailingConnectors(ctx, mostFailing)
+		if err != nil {
+			return nil, err
+		}
+		if out, err = a.failingAttention(ctx, failing); err != nil {
+			return nil, err
+		}
 	}
 	homeless, err := a.homelessAttention(ctx, instances)
 	if err != nil {
 		return nil, err
 	}
+	out = append(out, homeless...)
+	if !who.May(authz.ConnectorsRead) {
+		return out, nil
+	}
 	unscheduled, n, err := a.Store.Unscheduled(ctx, mostSubjects)
 	if err != nil {
 		return nil, err
 	}
-	out = append(out, homeless...)
 	if n > 0 {
 		x := Attention{Code: "connectors-unscheduled", Severity: "info", Count: n, Subjects: subjects(unscheduled),
 			Summary: fmt.Sprintf("%s no schedule: nothing is imported unless somebody asks for it.", connectorsThat(n, "has", "have")),
@@ -76,6 +82,9 @@ func (a *API) homelessAttention(ctx context.Context, instances []store.Instance)
 			Code: "no-engine", Severity: "error", Summary: "No engine lives, so nothing runs.", Count: 1, Subjects: []Subject{},
 			Detail: "Start identitymesh-engine on a host that reaches this database.", Action: link("See the instances", "/instances", authz.StatusRead),
 		}}, nil
+	}
+	if !authz.From(ctx).May(authz.ConnectorsRead) {
+		return nil, nil
 	}
 	list, n, err := a.Store.Homeless(ctx, a.offlineSince(), mostSubjects)
 	if err != nil || n == 0 {
@@ -133,7 +142,7 @@ func (a *API) failingAttention(ctx context.Context, failing []store.FailingConne
 
 // blameSecret points at the secret that could not be read, if that is the reason.
 func (a *API) blameSecret(ctx context.Context, f store.FailingConnector, x *Attention) error {
-	if x.Detail != f.Error || !slices.ContainsFunc(fault.Reasons(), func(r fault.Reason) bool { return r.String() == f.Reason }) {
+	if x.Detail != f.Error || !authz.From(ctx).May(authz.SecretsRead) || !slices.ContainsFunc(fault.Reasons(), func(r fault.Reason) bool { return r.String() == f.Reason }) {
 		return nil
 	}
 	c, err := a.Store.Connector(ctx, f.ID)

@@ -35,7 +35,7 @@ type Migration struct {
 // MigrationDetails adds the refs that need an operator.
 type MigrationDetails struct {
 	Migration
-	Refs []MigrationRef `json:"refs" nullable:"false" doc:"At most the first 1,000; counts has all."`
+	Refs []MigrationRef `json:"refs" nullable:"false" doc:"At most the first 1,000; counts has all. Empty for who lacks the permission secrets.read."`
 }
 
 // MigrationRef is a ref that does not get ahead.
@@ -90,6 +90,9 @@ func (a *API) getMigration(ctx context.Context, in *struct {
 		return nil, err
 	}
 	d := MigrationDetails{Migration: migration(m), Refs: make([]MigrationRef, 0, len(m.Refs))}
+	if !authz.From(ctx).May(authz.SecretsRead) {
+		m.Refs = nil
+	}
 	for _, r := range m.Refs {
 		d.Refs = append(d.Refs, MigrationRef(r))
 	}

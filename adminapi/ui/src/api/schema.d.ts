@@ -30,7 +30,7 @@ export interface paths {
         };
         /**
          * List what needs attention, each with what mends it
-         * @description Connectors that fail for the same reason are one item, as when one secret is the reason for all of them.
+         * @description Connectors that fail for the same reason are one item, as when one secret is the reason for all of them. Items about connectors are only for those with connectors.read, and those about their runs with runs.read too.
          */
         get: operations["list-attention"];
         put?: never;
@@ -1510,7 +1510,7 @@ export interface components {
             reload: components["schemas"]["Reload"];
             /** @enum {string} */
             role: "engine" | "adminapi";
-            /** @description What it runs now. */
+            /** @description What it runs now; empty for who lacks the permission runs.read. */
             runs: components["schemas"]["Run"][];
             /** Format: date-time */
             started: string;
@@ -1714,7 +1714,7 @@ export interface components {
             machine: string;
             /** @description Why that step did not succeed; absent when it did or is under way. */
             problem?: string;
-            /** @description At most the first 1,000; counts has all. */
+            /** @description At most the first 1,000; counts has all. Empty for who lacks the permission secrets.read. */
             refs: components["schemas"]["MigrationRef"][];
             /** Format: date-time */
             started: string;
