@@ -34,5 +34,9 @@ func TestTheFormerVaultIsFoundAfterTheSwitchToAnother(t *testing.T) {
 	w.must(0, []string{"status"}, "switched  1", "from AzureKeyVault ("+vaultHost+")")
 	w.must(0, []string{"rollback"}, "AzureKeyVault ("+vaultHost+") is in force")
 	w.must(0, []string{"plan"}, "1     same")
+	w.must(0, []string{"run"})
+	w.must(0, []string{"switch"})
+	w.must(0, []string{"soak", "--for", "1ms"}, "1 ref proved; passed") // the settings have the section of the other one
+	w.must(0, []string{"purge", "--yes"}, "purged 1 secret from AzureKeyVault ("+vaultHost+")")
 	w.clean(canary)
 }

@@ -129,6 +129,21 @@ func TestTheSecondOfTwoIsTurnedAway(t *testing.T) {
 	w.must(0, []string{"status"}, "planned  1")
 }
 
+func TestTheSecondOfTwoIsTurnedAwayThoughItHasALedgerOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	w.set(w.folder, some(1))
+	unlock, err := ledger.LockHost(filepath.Join(w.folder, "data"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := []string{"plan", "--to-config", settings(w.other), "--ledger", t.TempDir()}
+	w.must(7, plan, "another process works with the migration of", "data")
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	w.must(0, plan)
+}
+
 func TestOnlySomeRefsAreCopiedWhenAsked(t *testing.T) {
 	w := newWorld(t)
 	w.set(w.folder, some(4))

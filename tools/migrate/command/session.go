@@ -78,6 +78,11 @@ func (t *tool) within(c *cli.Context, n needs, do func(context.Context, *session
 			return e
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
+		other, e := ledger.LockHost(program.Settings.Product.DataFolder)
+		if e != nil {
+			return e
+		}
+		defer func() { err = errors.Join(err, other()) }()
 	}
 	if !n.anywhere { // now that nobody plans another one
 		if s.migration, err = s.ledger.Migration(ctx); err != nil && !(n.create && errors.Is(err, ledger.ErrNone)) {

@@ -62,6 +62,24 @@ func (l *Ledger) Lock(ctx context.Context, command string) (unlock func() error,
 	return lock.Close, nil
 }
 
+// LockHost makes this process the only one on this host that works with any migration of
+// the product with that data folder, whichever ledger that has, until unlock is called or
+// the process ends. When another one has it, the error is a [*LockedError].
+func LockHost(dataFolder string) (unlock func() error, err error) {
+	if err := os.MkdirAll(dataFolder, 0o700); err != nil {
+		return nil, fmt.Errorf("create the data folder: %w", err)
+	}
+	lock := flock.New(filepath.Join(dataFolder, "migration-command.lock"), flock.SetPermissions(0o600))
+	got, err := lock.TryLock()
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("lock the migrations of %s: %w", dataFolder, err)
+	case !got:
+		return nil, &LockedError{Path: dataFolder}
+	}
+	return lock.Close, nil
+}
+
 // Holder returns who last locked the migration; whether it still does, only
 // [Ledger.Lock] can say.
 func (l *Ledger) Holder(ctx context.Context) (Holder, error) {
