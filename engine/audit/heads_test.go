@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 )
 
 // witnessed keeps the heads of a log of four actions and four changes of objects, two
@@ -90,10 +91,10 @@ func TestTheKeeperRemovesNothingWhileTheHeadsElsewhereDoNotAgree(t *testing.T) {
 	w.history(2)
 	w.pass(time.Minute)
 	w.history(3)
-	logs, pauses, due := &bytes.Buffer{}, make(chan time.Duration), make(chan time.Time)
+	logs, pauses, due := &logtest.Buffer{}, make(chan time.Duration), make(chan time.Time)
 	const never = 999 * time.Hour // between two heads
 	keeper, err := audit.NewKeeper(audit.KeeperConfig{
-		Log: w.Log, DataFolder: w.folder, Now: w.now, AdminDays: 1, Witness: to, Interval: never, Logger: slog.New(slog.NewJSONHandler(&locked{b: logs}, nil)),
+		Log: w.Log, DataFolder: w.folder, Now: w.now, AdminDays: 1, Witness: to, Interval: never, Logger: slog.New(slog.NewJSONHandler(logs, nil)),
 		After: func(d time.Duration) <-chan time.Time {
 			if d < time.Minute { // that of the heads, which wait for ever
 				return nil

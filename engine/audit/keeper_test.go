@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 )
 
 // keeping is a keeper whose pauses the test ends.
@@ -27,7 +28,7 @@ type keeping struct {
 	keeper *audit.Keeper
 	pauses chan time.Duration
 	due    chan time.Time
-	logs   *bytes.Buffer
+	logs   *logtest.Buffer
 }
 
 var headKey = []byte(strings.Repeat("k", 40))
@@ -43,8 +44,8 @@ func (w *world) keyFile() string {
 
 func (w *world) keep(c audit.KeeperConfig) *keeping {
 	w.t.Helper()
-	k := &keeping{world: w, pauses: make(chan time.Duration), due: make(chan time.Time), logs: &bytes.Buffer{}}
-	c.Log, c.DataFolder, c.Now, c.Logger = w.Log, w.folder, w.now, slog.New(slog.NewJSONHandler(&locked{b: k.logs}, nil))
+	k := &keeping{world: w, pauses: make(chan time.Duration), due: make(chan time.Time), logs: &logtest.Buffer{}}
+	c.Log, c.DataFolder, c.Now, c.Logger = w.Log, w.folder, w.now, slog.New(slog.NewJSONHandler(k.logs, nil))
 	c.After = func(d time.Duration) <-chan time.Time {
 		select {
 		case k.pauses <- d:

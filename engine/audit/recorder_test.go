@@ -2,7 +2,6 @@ package audit_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/identitymesh/identitymesh/engine/audit"
+	"github.com/identitymesh/identitymesh/sdk/logtest"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
 
@@ -40,7 +40,7 @@ func child(folder string) {
 	if err != nil {
 		panic(err)
 	}
-	c := config(audit.On(db, nil), folder, &bytes.Buffer{})
+	c := config(audit.On(db, nil), folder, &logtest.Buffer{})
 	c.WriteLimit = impatient
 	r, err := audit.OpenRecorder(ctx, c)
 	if err != nil {
@@ -56,22 +56,11 @@ func child(folder string) {
 // impatient is for logs that are away.
 const impatient = 100 * time.Millisecond
 
-func config(log *audit.Log, folder string, logs *bytes.Buffer) audit.RecorderConfig {
+func config(log *audit.Log, folder string, logs *logtest.Buffer) audit.RecorderConfig {
 	return audit.RecorderConfig{
-		Log: log, File: filepath.Join(folder, "audit-test.jsonl"), Logger: slog.New(slog.NewJSONHandler(&locked{b: logs}, nil)), Now: time.Now,
+		Log: log, File: filepath.Join(folder, "audit-test.jsonl"), Logger: slog.New(slog.NewJSONHandler(logs, nil)), Now: time.Now,
 		NewID: uuid.NewString, WriteLimit: 5 * time.Second, Retry: 20 * time.Millisecond,
 	}
-}
-
-type locked struct {
-	mu sync.Mutex
-	b  *bytes.Buffer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
 }
 
 func (w *world) record(c audit.RecorderConfig) *audit.Recorder {
@@ -132,7 +121,7 @@ func events(n int) audit.Entry {
 
 func TestWhatHappensIsRecordedOnce(t *testing.T) {
 	w := newWorld(t)
-	r := w.record(config(w.Log, w.folder, &bytes.Buffer{}))
+	r := w.record(config(w.Log, w.folder, &logtest.Buffer{}))
 	for n := range 500 {
 		r.Record(events(n), "OK")
 	}
@@ -146,7 +135,7 @@ func TestWhatHappensIsRecordedOnce(t *testing.T) {
 	if report, err := w.Verify(t.Context()); err != nil || report.Open != 0 {
 		t.Errorf("%+v, %v", report, err)
 	}
-	w.record(config(w.Log, w.folder, &bytes.Buffer{})).Close()
+	w.record(config(w.Log, w.folder, &logtest.Buffer{})).Close()
 	if n := len(w.all()); n != 500 {
 		t.Errorf("the next start recorded %d more", n-500)
 	}
@@ -154,7 +143,7 @@ func TestWhatHappensIsRecordedOnce(t *testing.T) {
 
 func TestWhileTheLogIsAwayAFileKeepsWhatHappens(t *testing.T) {
 	w := newWorld(t)
-	var logs bytes.Buffer
+	var logs logtest.Buffer
 	c := config(w.Log, w.folder, &logs)
 	c.WriteLimit = impatient
 	r := w.record(c)
@@ -212,7 +201,7 @@ func TestWhileTheLogIsAwayAFileKeepsWhatHappens(t *testing.T) {
 
 func TestAFullFileDropsLoudlyAndTheLogSaysHowMany(t *testing.T) {
 	w := newWorld(t)
-	var logs bytes.Buffer
+	var logs logtest.Buffer
 	c := config(w.Log, w.folder, &logs)
 	c.MaxBytes, c.WriteLimit = 2000, impatient
 	r := w.record(c)
@@ -250,7 +239,7 @@ func TestAFullFileDropsLoudlyAndTheLogSaysHowMany(t *testing.T) {
 
 func TestTwoProcessesDoNotShareAFile(t *testing.T) {
 	w := newWorld(t)
-	c := config(w.Log, w.folder, &bytes.Buffer{})
+	c := config(w.Log, w.folder, &logtest.Buffer{})
 	r := w.record(c)
 	defer r.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -262,7 +251,7 @@ func TestTwoProcessesDoNotShareAFile(t *testing.T) {
 
 func TestALineThatCannotBeReadIsRecordedAsDropped(t *testing.T) {
 	w := newWorld(t)
-	c := config(w.Log, w.folder, &bytes.Buffer{})
+	c := config(w.Log, w.folder, &logtest.Buffer{})
 	text := `{"source":"s1"}` + "\n" + `{"n":1,"at":"2026-11-23T01:02:03Z","entry":{"actor":"system","action":"a"}}` + "\n" + "noise\n" +
 		`{"n":3,"at":"2026-11-23T01:02:03Z","entry":{"actor":"system","action":"b"}}` + "\n" + `{"n":4,"at"`
 	if err := os.WriteFile(c.File, []byte(text), 0o600); err != nil {
@@ -322,7 +311,7 @@ func TestWhoIsKilledRecordsNothingTwice(t *testing.T) {
 		reading.Wait()
 		_ = cmd.Wait()
 	}
-	r := w.record(config(w.Log, w.folder, &bytes.Buffer{}))
+	r := w.record(config(w.Log, w.folder, &logtest.Buffer{}))
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -356,7 +345,7 @@ func TestWhoIsKilledRecordsNothingTwice(t *testing.T) {
 // Killed behind the commit, before the file was emptied.
 func TestWhatTheLogHasAlreadyIsNotTakenFromTheFileAgain(t *testing.T) {
 	w := newWorld(t)
-	c := config(w.Log, w.folder, &bytes.Buffer{})
+	c := config(w.Log, w.folder, &logtest.Buffer{})
 	c.WriteLimit = impatient
 	r := w.record(c)
 	unlock := w.lock()
