@@ -179,6 +179,14 @@ func TestWhatWasSetAfterThePlanIsNotLeftBehind(t *testing.T) {
 	for ref, want := range map[secret.Ref]string{"secret://before": "x", "secret://during": "y", "secret://both": "new"} {
 		w.has(w.to, ref, want)
 	}
+	w.to.Put("secret://during", "z")
+	if o, err = w.handover().Rollback(t.Context(), handover.RollbackOptions{KeepTarget: map[secret.Ref]bool{"secret://both": true}}); err == nil {
+		t.Errorf("nobody was asked which is right: %+v", o)
+	}
+	if strings.Contains(err.Error(), "secret://during") {
+		t.Errorf("the source had the older one, as the switch left it: %v", err)
+	}
+	w.has(w.from, "secret://during", "z")
 }
 
 func TestASourceWithoutSecretsIsToldAsThat(t *testing.T) {

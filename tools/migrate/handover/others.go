@@ -81,7 +81,12 @@ func (h *Handover) other(ctx context.Context, m secret.Metadata, ref secret.Ref,
 	if err != nil {
 		return err
 	}
-	moved, err := h.over(ctx, ref, "", o)
+	// Empty, unless a switch took it over: then the source still has what it had then.
+	expected, err := h.Ledger.Note(ctx, noteTaken+string(ref))
+	if err != nil {
+		return err
+	}
+	moved, err := h.over(ctx, ref, secret.Version(expected), o)
 	var conflict *carry.ConflictError
 	if errors.As(err, &conflict) {
 		decide(ref, "has another value in each store, and no copy of it was recorded: either it was set in "+h.Target.Provider+
@@ -160,12 +165,19 @@ func (h *Handover) forwardNew(ctx context.Context, ref secret.Ref, out *Outcome)
 		failed := fmt.Errorf("take over %s, which was set in %s after the plan: %w", ref, h.Source.Provider, err)
 		return errors.Join(failed, h.Ledger.Fail(ctx, step, err, ledger.Change{}))
 	}
+	if err := h.Ledger.SetNote(ctx, noteTaken+string(ref), string(moved.From)); err != nil {
+		return err
+	}
 	if moved.Changed {
 		out.carried(ref)
 		out.notice(ref, "it was set in %s after the plan, and taken over; a purge leaves it there", h.Source.Provider)
 	}
 	return h.Ledger.End(ctx, step, ledger.Change{SourceVersion: moved.From, TargetVersion: moved.To})
 }
+
+// noteTaken begins the key under which the ledger keeps the version at which the source had
+// a ref that a switch took over and no plan knows.
+const noteTaken = "switch.taken "
 
 // clockSlack is how far the clocks of this host and of a store may be apart.
 const clockSlack = 5 * time.Minute
