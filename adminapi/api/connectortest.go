@@ -23,6 +23,10 @@ func (a *API) connectorTest() {
 		Description: "An engine connects, signs in with the secret of the configured ref and reads a little; nothing is imported, and a connector " +
 			"that is switched off can be tested too. The answer is the run once it has ended: its status, and the report or the connected system's own words. " +
 			"When that takes longer, for example because the connector is running, the answer is 202 and Location names the run to ask.",
+		Responses: map[string]*huma.Response{"202": {
+			Description: "The run has not ended yet.", Content: map[string]*huma.MediaType{"application/json": {Schema: schemaOf[Run](a)}},
+			Headers: map[string]*huma.Param{"Location": {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}},
 	}, wholeAnswer, a.testConnector)
 }
 

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"net/http"
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -53,6 +55,41 @@ func (w *world) document() (d document, raw []byte) {
 	w.t.Helper()
 	a := w.send("GET", "/openapi.json", "", "Authorization", "").is(w.t, http.StatusOK, &d)
 	return d, a.body
+}
+
+// statuses are those that operations answer with, by the pattern in routes.
+type statuses struct {
+	routes *http.ServeMux
+	known  map[string][]string
+}
+
+// agreed fails the test when the document lacks the status of an answer that is no
+// problem.
+func (w *world) agreed(response *http.Response) {
+	w.t.Helper()
+	s := &w.statuses
+	if s.routes == nil {
+		text, err := os.ReadFile(golden)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		var d document
+		if err := json.Unmarshal(text, &d); err != nil {
+			w.t.Fatal(err)
+		}
+		s.routes, s.known = http.NewServeMux(), map[string][]string{}
+		for path, item := range d.Paths {
+			for method, op := range item {
+				pattern := strings.ToUpper(method) + " " + path
+				s.routes.Handle(pattern, http.NotFoundHandler())
+				s.known[pattern] = slices.Collect(maps.Keys(op.Responses))
+			}
+		}
+	}
+	_, pattern := s.routes.Handler(response.Request)
+	if status := strconv.Itoa(response.StatusCode); pattern != "" && status < "4" && !slices.Contains(s.known[pattern], status) {
+		w.t.Errorf("%s answers %s, which the document does not have", pattern, status)
+	}
 }
 
 func TestTheDocumentIsTheOneThatWasAgreedOn(t *testing.T) {

@@ -44,6 +44,8 @@ type Resume struct {
 }
 
 func (a *API) events() {
+	ended := streamOf[Run](a, "The events run, log and end.")
+	ended["204"] = &huma.Response{Description: "The client was told the end of the run."}
 	register(a, authz.RunsRead, huma.Operation{
 		OperationID: "follow-runs", Method: http.MethodGet, Path: "/api/events", Tags: []string{tagRuns},
 		Summary: "Follow all runs as they change",
@@ -57,7 +59,7 @@ func (a *API) events() {
 		Summary: "Follow one run as it goes on",
 		Description: "Server-sent events: run, the whole run as JSON, at first and whenever it changes; log, for each line of its log, from the first one or " +
 			"the one after Last-Event-ID on; and end when it has ended, after which there is nothing more to come: a client that opens the stream again is told 204.",
-		Responses: streamOf[Run](a, "The events run, log and end."),
+		Responses: ended,
 	}, a.followRun)
 }
 

@@ -68,6 +68,7 @@ type world struct {
 	sessions  *authn.Sessions
 	mu        sync.Mutex
 	replies   bytes.Buffer // everything that was ever answered
+	statuses  statuses
 }
 
 func newWorld(t *testing.T) *world {
@@ -163,6 +164,7 @@ func (w *world) send(method, path, body string, header ...string) answer {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	fmt.Fprintln(&w.replies, response.Header, string(content))
+	w.agreed(response)
 	return answer{response, content}
 }
 

@@ -3240,6 +3240,16 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
+            /** @description The run has not ended yet. */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
             /** @description What went wrong, as a problem. */
             default: {
                 headers: {
@@ -3932,6 +3942,13 @@ export interface operations {
                 content: {
                     "text/event-stream": components["schemas"]["Run"];
                 };
+            };
+            /** @description The client was told the end of the run. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description What went wrong, as a problem. */
             default: {
