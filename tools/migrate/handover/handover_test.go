@@ -265,3 +265,37 @@ func TestACopyThatNobodyKnowsOfIsForAnOperator(t *testing.T) {
 	}
 	w.has(w.from, lost, "newer")
 }
+
+// Two stores have two clocks: by a little, the later one may be the older value.
+func TestClocksSettleWhichOfTwoValuesIsTheLaterOnlyByFar(t *testing.T) {
+	for name, c := range map[string]struct {
+		later time.Duration
+		asks  bool
+	}{
+		"by less than clocks differ": {time.Minute, true},
+		"by far":                     {time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.meanwhile = func() {
+				w.to.Put(ref, "ours")
+				w.from.Put(ref, "theirs")
+				w.to.Change(ref, func(e *fakestore.Entry) { e.Meta.Updated = e.Meta.Updated.Add(c.later) })
+			}
+			if o, err := w.switchOver(); err != nil || len(o.Notices) != 1 {
+				t.Fatalf("%+v, %v", o, err)
+			}
+			w.meanwhile = func() {}
+			_, err := w.handover().Rollback(t.Context(), handover.RollbackOptions{})
+			if c.asks {
+				w.refuses(err, "was set in both stores")
+				w.has(w.from, ref, "theirs")
+				return
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			w.has(w.from, ref, "ours")
+		})
+	}
+}

@@ -135,8 +135,9 @@ func (h *Handover) forward(ctx context.Context, e ledger.Entry, out *Outcome) er
 			now.Reason = "it was set in both stores; the value in " + h.Target.Provider + ", which is in force, stays"
 			now.Next = "see which of the two is right; secretscli set puts it into force"
 			out.notice(e.Ref, "%s: %s", now.Reason, now.Next)
-			// Where the target's is the later one, that settles it for a rollback too.
-			if target, err := h.Target.Store.Look(ctx, e.Ref); err == nil && target.Updated.After(source.Updated) {
+			// Where the target's is the later one, by more than two clocks differ, that settles
+			// it for a rollback and a purge too.
+			if target, err := h.Target.Store.Look(ctx, e.Ref); err == nil && target.Updated.After(source.Updated.Add(clockSlack)) {
 				now.SourceVersion = source.Version
 			}
 		case err != nil:

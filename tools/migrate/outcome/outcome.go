@@ -49,7 +49,7 @@ const Codes = `Exit codes:
   5  a store or its plugin cannot be reached, or did not answer in time
   6  refs are left that need an operator, another run or a soak; "status" names them
   7  another process works with the migration
-  8  a switch or a rollback stopped half way: repeat it, or go the other way
+  8  a switch or a rollback stopped half way: repeat it; a switch can be rolled back too
   9  a soak met a run that failed because of a secret`
 
 // Code returns the exit code of a command that ended with err.
@@ -105,7 +105,7 @@ func Write(w io.Writer, err error, asJSON bool) {
 	case Unavailable:
 		e.Next = "run secretscli doctor, which says what works and what does not; then the same command again: it goes on where it was"
 	case HalfWay:
-		e.Next = "the same command again goes on where it was; identitymesh-migrate rollback goes back to the source, switch to the target"
+		e.Next = "the same command again goes on where it was; from a switch, identitymesh-migrate rollback goes back to the source"
 	case SoakFailed:
 		e.Next = "mend what the words say and soak again, which begins anew; or identitymesh-migrate rollback"
 	case Locked:
