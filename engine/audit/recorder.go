@@ -137,12 +137,12 @@ func (r *Recorder) run(running, working context.Context) {
 	retry := time.NewTicker(r.config.Retry)
 	defer retry.Stop()
 	for {
-		r.work(working)
+		r.work(working, running)
 		select {
 		case <-running.Done():
 			last, cancel := context.WithTimeout(working, lastLimit)
 			defer cancel()
-			r.work(last)
+			r.work(last, last)
 			return
 		case <-r.more:
 		case <-retry.C:
@@ -150,8 +150,9 @@ func (r *Recorder) run(running, working context.Context) {
 	}
 }
 
-// work brings what is queued into the log, or else into the file.
-func (r *Recorder) work(ctx context.Context) {
+// work brings what is queued into the log, or else into the file. When until ends,
+// what is in the file stays there.
+func (r *Recorder) work(ctx, until context.Context) {
 	r.mu.Lock()
 	list := r.queue
 	r.queue = nil
@@ -175,17 +176,23 @@ func (r *Recorder) work(ctx context.Context) {
 	}
 	r.keep(list)
 	if err == nil { // it was waiting from before
-		err = r.drain(ctx)
+		err = r.drain(ctx, until)
 	}
-	if err != nil {
+	if err != nil && until.Err() == nil {
 		r.say(fmt.Sprintf("the audit log cannot be written: %v; %d records wait in %s", err, r.spool.waiting, r.config.File))
 	}
 }
 
 // drain brings what the file keeps into the log.
-func (r *Recorder) drain(ctx context.Context) error {
+func (r *Recorder) drain(ctx, until context.Context) error {
 	n := r.spool.waiting
-	if err := r.spool.each(func(batch []happening) error { return r.write(ctx, batch, true) }); err != nil {
+	err := r.spool.each(func(batch []happening) error {
+		if err := until.Err(); err != nil {
+			return err
+		}
+		return r.write(ctx, batch, true)
+	})
+	if err != nil {
 		return err
 	}
 	if err := r.spool.empty(); err != nil {

@@ -269,6 +269,58 @@ func TestALineThatCannotBeReadIsRecordedAsDropped(t *testing.T) {
 	}
 }
 
+func TestAProgramThatStopsDoesNotWaitForAllThatTheFileKeeps(t *testing.T) {
+	w := newWorld(t)
+	c := config(w.Log, w.folder, &logtest.Buffer{})
+	const batches, many = 40, 40 * 200
+	text := &strings.Builder{}
+	fmt.Fprintln(text, `{"source":"s1"}`)
+	for n := 1; n <= many; n++ {
+		fmt.Fprintf(text, `{"n":%d,"at":"2026-11-23T01:02:03Z","entry":{"actor":"system","action":"a","detail":"%d"}}`+"\n", n, n)
+	}
+	if err := os.WriteFile(c.File, []byte(text.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const slow = 300 * time.Millisecond
+	slowly := c
+	slowly.Log = audit.On(w.db, func() time.Time { time.Sleep(slow); return monday })
+	r := w.record(slowly)
+	begun := time.Now()
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took > batches*slow*2/3 {
+		t.Errorf("it took %s", took)
+	}
+	if n := len(w.all()); n == 0 || n >= many {
+		t.Errorf("%d records are in the log", n)
+	}
+	// The next start has the rest, once each and in order.
+	r = w.record(c)
+	defer r.Close()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if list := w.all(); strings.Contains(list[len(list)-1].Detail, fmt.Sprintf(`"detail":%d}`, many)) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the rest does not come")
+		}
+	}
+	next := 1
+	for _, x := range w.all() {
+		if x.Action == "audit.spooled" {
+			continue
+		}
+		if !strings.Contains(x.Detail, fmt.Sprintf(`"detail":%d}`, next)) {
+			t.Fatalf("instead of %d there is %s", next, x.Detail)
+		}
+		next++
+	}
+	if next != many+1 {
+		t.Errorf("%d are recorded", next-1)
+	}
+}
+
 // A process that is killed at any moment leaves a log in which what it recorded
 // stands once each and in order, up to where it was killed.
 func TestWhoIsKilledRecordsNothingTwice(t *testing.T) {
