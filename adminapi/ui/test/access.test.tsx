@@ -36,6 +36,29 @@ test("a new token is shown once, and the dialog closes only when it was kept", a
   expect(everywhere()).not.toContain(made);
 });
 
+test("while a token is being made its dialog cannot be closed, and a try that was not answered is the same one again", async () => {
+  const answers: ((r: Response) => void)[] = [];
+  const calls = play({ "POST /api/tokens": () => new Promise((answer, fail) => answers.push(answers.length === 0 ? () => fail(new TypeError("no answer")) : answer)) });
+  const { user, page } = await enter("/access");
+  await user.click(await page.findByRole("button", { name: "Make the first token" }));
+  await page.findByRole("dialog", { name: "Make a token" });
+  await user.type(page.getByLabelText("Name"), "report");
+  await user.click(page.getByRole("button", { name: "Make" }));
+  await waitFor(() => expect(answers).toHaveLength(1));
+  await user.keyboard("{Escape}");
+  await new Promise((done) => setTimeout(done, 300));
+  page.getByRole("dialog", { name: "Make a token" });
+  answers[0]?.(json({}));
+  await page.findByText("The Admin API does not answer");
+  await user.click(page.getByRole("button", { name: "Make" }));
+  await waitFor(() => expect(answers).toHaveLength(2));
+  answers[1]?.(json({ ...tokenItem, token: made }, 201));
+  await page.findByRole("dialog", { name: "The token report" });
+  const [first, second] = calls.filter((c) => c.method === "POST" && c.path === "/api/tokens");
+  expect(first?.headers.get("Idempotency-Key")).toMatch(/^[0-9a-f]{32}$/);
+  expect([second?.headers.get("Idempotency-Key"), second?.body]).toEqual([first?.headers.get("Idempotency-Key"), first?.body]);
+});
+
 test("nobody is offered a role that may do more than he himself", async () => {
   play({}, { who: { ...who, permissions: [...viewer.permissions, "tokens.read", "tokens.write"] } });
   const { user, page } = await enter("/access");

@@ -53,3 +53,22 @@ test("all is well is said when nothing needs attention", async () => {
   const { page } = await enter("/");
   await page.findByText("All is well.");
 });
+
+test("what the banner tells is not told again, nor passed over", async () => {
+  play({
+    "GET /api/status": () => json({ ...status, provider: { ...provider, fallback: true } }),
+    "GET /api/attention": () => json({ items: [{ ...failing, code: "provider-fallback", action: undefined }], checked }),
+  });
+  const { page } = await enter("/");
+  const section = await page.findByRole("region", { name: "Needs attention" });
+  await within(section).findByText("What the top of this page says, and nothing else.");
+});
+
+test("what to do first comes first, and once", async () => {
+  play();
+  const { page } = await enter("/");
+  const first = await page.findByRole("link", { name: "Create a connector" });
+  const after = page.getByRole("region", { name: "Needs attention" });
+  expect(first.compareDocumentPosition(after) & Node.DOCUMENT_POSITION_FOLLOWING).toBeTruthy();
+  expect(page.getAllByText("Nothing is connected yet")).toHaveLength(1);
+});

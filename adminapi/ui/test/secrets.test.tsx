@@ -1,4 +1,4 @@
-import { within } from "@testing-library/react";
+import { waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { aboutPaste, endsWithLine, withoutLineEnd } from "../src/secrets/value";
 import { enter, json, play, problem, provider, status } from "./played";
@@ -65,6 +65,49 @@ test("rotating names the version that was seen", async () => {
   await user.click(page.getByRole("button", { name: "Rotate" }));
   await page.findByText(/The secret was rotated/);
   expect(calls.find((c) => c.method === "PUT")?.body).toMatchObject({ expectedVersion: "v3" });
+});
+
+test("whoever was forestalled rotates what is there now", async () => {
+  let version = "v3";
+  const calls = play({
+    "GET /api/secrets": () => json({ items: [{ ...secret, version }], complete: true }),
+    "PUT /api/secrets": ({ body }) => {
+      version = "v4";
+      return (body as { expectedVersion: string }).expectedVersion === "v4" ? json(secret) : problem(409, "secret-version-conflict", { reason: "VERSION_CONFLICT" });
+    },
+  });
+  const { user, page } = await enter("/secrets");
+  const rotate = async () => {
+    await user.click(await page.findByRole("button", { name: `Rotate ${secret.ref}` }));
+    await page.findByRole("dialog", { name: "Rotate the secret" });
+    await user.type(page.getByLabelText("Value"), canary);
+    await user.type(page.getByLabelText("Value again"), canary);
+    await user.click(page.getByRole("button", { name: "Rotate" }));
+  };
+  await rotate();
+  await page.findByText(/load it again and decide anew/);
+  await waitFor(() => expect(calls.filter((c) => c.method === "GET" && c.path.startsWith("/api/secrets")).length).toBe(2));
+  await user.click(page.getByRole("button", { name: "Cancel" }));
+  await rotate();
+  await page.findByText(/The secret was rotated/);
+});
+
+test("why a secret could not be set is told also when its dialog was closed meanwhile", async () => {
+  let answer: (r: Response) => void = () => {};
+  const calls = play({ "PUT /api/secrets": () => new Promise((tell) => (answer = tell)) });
+  const { user, page } = await enter("/secrets");
+  await user.click(await page.findByRole("button", { name: "Set the first secret" }));
+  await page.findByRole("dialog");
+  await user.type(page.getByLabelText(/^Ref/), "x");
+  await user.type(page.getByLabelText("Value"), canary);
+  await user.type(page.getByLabelText("Value again"), canary);
+  await user.click(page.getByRole("button", { name: "Set" }));
+  await waitFor(() => expect(calls.some((c) => c.method === "PUT")).toBe(true));
+  await user.click(page.getByRole("button", { name: "Cancel" }));
+  await waitFor(() => expect(page.queryByRole("dialog")).toBeNull());
+  answer(problem(502, "secret-access-denied", { detail: "The vault refused." }));
+  await page.findByText("The vault refused.");
+  expect(everywhere()).not.toContain(canary);
 });
 
 test("a secret is deleted only after its ref was typed", async () => {

@@ -1,6 +1,6 @@
 import { within } from "@testing-library/react";
 import { expect, test } from "vitest";
-import { enter, json, play, status, viewer } from "./played";
+import { enter, json, play, problem, status, viewer } from "./played";
 
 const at = "2026-01-01T00:00:00Z";
 const engine = { ...status.instances[0], runs: [] };
@@ -76,12 +76,41 @@ test("a setting that may hold a credential is not shown, and each says where it 
   expect(page.queryByText("Engine:PollInterval")).toBeNull();
 });
 
+test("the settings that somebody set are found also when there are none, and the others come back", async () => {
+  play({ "GET /api/settings": () => json({ environment: "Production", files: [], differences: [], items: [{ key: "Engine:PollInterval", text: "1s", masked: false, default: true, source: "default" }] }) });
+  const { user, page } = await enter("/settings");
+  await page.findByText("Engine:PollInterval");
+  await user.click(page.getByLabelText("Only those that somebody set"));
+  await user.click(await page.findByRole("button", { name: "Show all" }));
+  await page.findByText("Engine:PollInterval");
+});
+
+test("a configuration that was tried is not left for who comes after the session has ended", async () => {
+  let ended = false;
+  play({ "GET /api/plugins/DPAPI": () => json(plugin), "POST /api/plugins/DPAPI/validate": () => ((ended = true), problem(401, "sign-in-required")) });
+  const { user, page } = await enter("/plugins/DPAPI");
+  const field = (await page.findByLabelText("Configuration")) as HTMLTextAreaElement;
+  await user.clear(field);
+  await user.type(field, '{{"clientSecret":"c4nary"}');
+  await user.click(page.getByRole("button", { name: "Try it" }));
+  await page.findByRole("dialog", { name: "Sign in again" });
+  expect([ended, field.value]).toEqual([true, "{}"]);
+});
+
 test("a Viewer is not led to the settings", async () => {
   play({ "GET /api/plugins": () => json({ items: [plugin], total: 1 }) }, { who: viewer });
   const { page } = await enter("/plugins");
   await page.findByText("comes with the product");
   expect(page.queryByRole("link", { name: "Settings" })).toBeNull();
   expect(page.queryByRole("link", { name: "DPAPI" })).toBeNull(); // what is behind it needs settings.read
+});
+
+test("a Viewer is not led from an instance to a page that he may not see", async () => {
+  play({ "GET /api/instances": () => json({ items: [engine], total: 1 }) }, { who: viewer });
+  const { page } = await enter("/instances");
+  const row = await page.findByRole("row", { name: /Engine1/ });
+  expect(row.textContent).toContain("DPAPI");
+  expect(within(row).queryAllByRole("link")).toEqual([]);
 });
 
 test("what was imported is found by the server, and shown attribute by attribute", async () => {

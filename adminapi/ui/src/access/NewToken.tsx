@@ -1,8 +1,10 @@
-import { Button, Checkbox, Group, Modal, MultiSelect, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, MultiSelect, NativeSelect, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, type RefObject, useRef, useState } from "react";
 import { must, type Schemas } from "../api/client";
+import { useOnce } from "../api/once";
 import { asProblem } from "../api/problem";
 import { wordsFor } from "../connectors/schema";
+import { Dialog } from "../parts/Dialog";
 import { ProblemAlert } from "../parts/ProblemAlert";
 import { useApi, useSession } from "../session/session";
 import { useRoles } from "./queries";
@@ -34,6 +36,8 @@ export function NewToken({ onMade, onClose }: { onMade: () => void; onClose: () 
   const [made, setMade] = useState("");
   const [kept, setKept] = useState(false);
   const [busy, setBusy] = useState(false);
+  const [opened] = useState(Date.now); // the same for each try
+  const once = useOnce();
   const [problem, setProblem] = useState<unknown>(null);
   const items = problem === null ? [] : asProblem(problem).items;
   // Nobody can make one that may do more than he himself.
@@ -49,26 +53,27 @@ export function NewToken({ onMade, onClose }: { onMade: () => void; onClose: () 
         name,
         role,
         ...(permissions.length > 0 && { permissions }),
-        ...(life === "never" ? { never: true } : { expires: new Date(Date.now() + Number(life) * 86_400_000).toISOString() }),
+        ...(life === "never" ? { never: true } : { expires: new Date(opened + Number(life) * 86_400_000).toISOString() }),
       };
-      const answer = await must(api.POST("/api/tokens", { body }));
+      const answer = await once(body, (header) => must(api.POST("/api/tokens", { params: { header }, body })));
       if (secret.current) secret.current.value = answer.token;
       setMade(answer.name);
       onMade();
     } catch (thrown) {
       setProblem(thrown);
+      onMade(); // it may have been, and the answer was lost
     }
     setBusy(false);
   }
 
   function close() {
-    if (made && !kept) return;
+    if (busy || (made && !kept)) return; // one that nobody has read would be left
     if (secret.current) secret.current.value = "";
     onClose();
   }
 
   return (
-    <Modal opened onClose={close} withCloseButton={!made} title={made ? `The token ${made}` : "Make a token"} closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog onClose={close} withCloseButton={!made} title={made ? `The token ${made}` : "Make a token"}>
       <form onSubmit={submit} noValidate hidden={made !== ""}>
         <Stack>
           <TextInput
@@ -107,7 +112,7 @@ export function NewToken({ onMade, onClose }: { onMade: () => void; onClose: () 
           )}
           {problem !== null && <ProblemAlert error={problem} />}
           <Group justify="flex-end">
-            <Button variant="default" onClick={close}>
+            <Button variant="default" onClick={close} disabled={busy}>
               Cancel
             </Button>
             <Button type="submit" loading={busy}>
@@ -126,7 +131,7 @@ export function NewToken({ onMade, onClose }: { onMade: () => void; onClose: () 
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }
 

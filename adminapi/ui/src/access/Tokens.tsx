@@ -24,7 +24,7 @@ export function Tokens() {
   const query = useServerList("tokens", view, (q, signal) => must(api.GET("/api/tokens", { params: { query: q }, signal })));
   const [making, setMaking] = useState(false);
   const [revoking, setRevoking] = useState<Token | null>(null);
-  const refresh = () => void cache.invalidateQueries({ queryKey: ["tokens"] });
+  const refresh = () => cache.invalidateQueries({ queryKey: ["tokens"] });
   const write = may("tokens.write");
   return (
     <section aria-label="Tokens">
@@ -85,13 +85,13 @@ export function Tokens() {
             : []),
         ]}
       />
-      {making && <NewToken onMade={refresh} onClose={() => setMaking(false)} />}
+      {making && <NewToken onMade={() => void refresh()} onClose={() => setMaking(false)} />}
       {revoking && <Revoke token={revoking} onRevoked={refresh} onClose={() => setRevoking(null)} />}
     </section>
   );
 }
 
-function Revoke({ token: t, onRevoked, onClose }: { token: Token; onRevoked: () => void; onClose: () => void }) {
+function Revoke({ token: t, onRevoked, onClose }: { token: Token; onRevoked: () => Promise<void>; onClose: () => void }) {
   const api = useApi();
   const notices = useNotices();
   return (
@@ -102,7 +102,7 @@ function Revoke({ token: t, onRevoked, onClose }: { token: Token; onRevoked: () 
       onClose={onClose}
       onConfirm={async () => {
         await must(api.DELETE("/api/tokens/{id}", { params: { path: { id: t.id } } }));
-        onRevoked();
+        await onRevoked();
         notices.done(`The token ${t.name} is worth nothing any more.`);
       }}
     >

@@ -2,6 +2,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback } from "react";
 import { useApi } from "../session/session";
 import { must, type Schemas } from "./client";
+import { asProblem } from "./problem";
 
 // Keys begin with the resource, so that a change can make everything about it be
 // asked again. Nothing with a secret's value ever goes through this cache.
@@ -37,7 +38,8 @@ export function useConnector(id: string) {
   return useQuery({
     queryKey: ["connectors", "one", id],
     queryFn: ({ signal }) => must(api.GET("/api/connectors/{id}", { params: { path: { id } }, signal })),
-    refetchInterval: often,
+    // What is gone does not come back.
+    refetchInterval: (query) => (query.state.error && asProblem(query.state.error).problem.status === 404 ? false : often),
   });
 }
 
@@ -66,6 +68,7 @@ export function useSchedules(connectorId: string) {
   return useQuery({
     queryKey: ["connectors", "schedules", connectorId],
     queryFn: ({ signal }) => must(api.GET("/api/connectors/{id}/schedules", { params: { path: { id: connectorId } }, signal })),
+    refetchInterval: seldom,
   });
 }
 

@@ -73,7 +73,7 @@ export function AuditPage() {
           {
             header: "Action",
             cell: (r) => (
-              <Anchor component="button" type="button" inherit ta="left" onClick={() => setOpen(r)} aria-label={`${r.action}, ${r.phase} of ${exact(r.time)}`}>
+              <Anchor component="button" type="button" inherit ta="left" className="whole" onClick={() => setOpen(r)} aria-label={`${r.action}, ${r.phase} of ${exact(r.time)}`}>
                 {r.action}
               </Anchor>
             ),

@@ -1,8 +1,9 @@
-import { Modal, Stack, Text, Title } from "@mantine/core";
+import { Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Fragment } from "react";
 import { must, type Schemas } from "../api/client";
 import { State } from "../parts/Badges";
+import { Dialog } from "../parts/Dialog";
 import { Listing } from "../parts/Listing";
 import { Loaded } from "../parts/States";
 import { exact } from "../parts/words";
@@ -44,9 +45,9 @@ export function AuditDetail({ record, among, onClose }: { record: Record; among:
     staleTime: 5_000,
   });
   return (
-    <Modal opened onClose={onClose} size="xl" title={`${record.action} of ${exact(record.time)}`} closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog onClose={onClose} size="xl" title={`${record.action} of ${exact(record.time)}`}>
       {whole ? <Whole action={known} /> : <Loaded query={other} what="the other record of this action">{(action) => <Whole action={action} />}</Loaded>}
-    </Modal>
+    </Dialog>
   );
 }
 

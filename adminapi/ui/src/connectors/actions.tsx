@@ -1,12 +1,13 @@
-import { Anchor, Button, Group, Modal, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Group, Stack, Text } from "@mantine/core";
 import { type ReactNode, useCallback, useRef, useState } from "react";
 import { Link } from "react-router";
 import { must, type Schemas } from "../api/client";
 import { useOnce } from "../api/once";
 import { useRefresh } from "../api/queries";
-import { useAction } from "../parts/useAction";
+import { Dialog } from "../parts/Dialog";
 import { ProblemAlert } from "../parts/ProblemAlert";
 import { Loading } from "../parts/States";
+import { useAction } from "../parts/useAction";
 import { Outcome } from "../runs/Outcome";
 import { useApi } from "../session/session";
 
@@ -94,7 +95,7 @@ export function Tested({ state, onRetry }: { state: Test; onRetry: (c: Connector
 export function useConnectorTest(): { test: (c: Connector) => void; dialog: ReactNode } {
   const { state, test, stop } = useTest();
   const dialog = state && (
-    <Modal opened onClose={stop} title={`Test of ${state.connector.name}`} size="lg" closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog onClose={stop} title={`Test of ${state.connector.name}`} size="lg">
       <Stack>
         <Tested state={state} onRetry={(c) => void test(c)} />
         <Group justify="flex-end">
@@ -103,7 +104,7 @@ export function useConnectorTest(): { test: (c: Connector) => void; dialog: Reac
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
   return { test: (c) => void test(c), dialog };
 }

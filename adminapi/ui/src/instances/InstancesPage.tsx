@@ -4,6 +4,7 @@ import { useState } from "react";
 import { Link } from "react-router";
 import { must, type Schemas } from "../api/client";
 import { seldom } from "../api/queries";
+import { PluginLink } from "../plugins/PluginLink";
 import { localPage } from "../list/local";
 import { ServerList } from "../list/ServerList";
 import { useAddressView } from "../list/view";
@@ -100,9 +101,7 @@ export function InstancesPage() {
 function Store({ instance: i }: { instance: Instance }) {
   return (
     <>
-      <Anchor component={Link} to={`/plugins/${encodeURIComponent(i.provider)}`} inherit>
-        {i.provider}
-      </Anchor>{" "}
+      <PluginLink name={i.provider} />{" "}
       {i.plugin && <ProviderBadge state={i.plugin.state} />}
       {i.providerTarget && <Text size="xs" c="dimmed" className="anywhere">{i.providerTarget}</Text>}
       {i.reload.pending && <Text size="xs">A reload was asked for and is not done yet.</Text>}
@@ -150,7 +149,7 @@ function Forget({ instance: i, onClose }: { instance: Instance; onClose: () => v
       onClose={onClose}
       onConfirm={async () => {
         await must(api.DELETE("/api/instances/{role}/{name}", { params: { path: { role: i.role, name: i.name } } }));
-        void cache.invalidateQueries({ queryKey: ["instances"] });
+        await cache.invalidateQueries({ queryKey: ["instances"] });
         notices.done(`${i.name} was forgotten.`);
       }}
     >

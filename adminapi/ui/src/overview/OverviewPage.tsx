@@ -1,4 +1,4 @@
-import { Alert, Button, Card, Group, SimpleGrid, Stack, Title } from "@mantine/core";
+import { Alert, Button, Card, Group, SimpleGrid, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
@@ -24,18 +24,20 @@ export function OverviewPage() {
   const attention = useQuery({ queryKey: ["attention"], queryFn: ({ signal }) => must(api.GET("/api/attention", { signal })), refetchInterval: seldom });
   return (
     <Page title="Overview">
+      <First />
       {status.data && <Glance status={status.data} />}
       <Section title="Needs attention">
         <Loaded query={attention} what="what needs attention">
-          {(a) =>
-            a.items.length === 0 ? (
+          {(a) => {
+            const rest = a.items.filter((i) => !told.includes(i.code));
+            if (rest.length > 0) return <Attention items={rest} />;
+            if (a.items.length > 0) return <Text size="sm">What the top of this page says, and nothing else.</Text>;
+            return (
               <Alert color="green" role="status">
                 All is well.
               </Alert>
-            ) : (
-              <Attention items={a.items.filter((i) => !told.includes(i.code))} />
-            )
-          }
+            );
+          }}
         </Loaded>
       </Section>
       <SimpleGrid cols={{ base: 1, md: 2 }}>
@@ -59,10 +61,21 @@ export function OverviewPage() {
   );
 }
 
+/** What to do before there is anything to see. */
+function First() {
+  const may = useMay();
+  if (useConnectorCount().data !== 0) return null;
+  return (
+    <Empty title="Nothing is connected yet" action={may("connectors.write") && <Button component={Link} to="/connectors/new">Create a connector</Button>}>
+      Create a connector for each directory or database. Have the password of the account that may read it at hand: it becomes a secret, here or on the page
+      Secrets. Then run the connector.
+    </Empty>
+  );
+}
+
 function Newest() {
   const runs = useNewestRuns(5);
   const connectors = useConnectorCount();
-  const may = useMay();
   return (
     <Loaded query={runs} what="runs">
       {(r) =>
@@ -76,10 +89,7 @@ function Newest() {
             </Group>
           </>
         ) : connectors.data === 0 ? (
-          <Empty title="Nothing is connected yet" action={may("connectors.write") && <Button component={Link} to="/connectors/new">Create a connector</Button>}>
-            First store the password of the account that reads your directory or database on the page Secrets, or while you create the connector. Then create a
-            connector and run it.
-          </Empty>
+          <Text size="sm" c="dimmed">None yet.</Text>
         ) : (
           <Empty title="Nothing has run yet" action={<Button component={Link} to="/connectors">Go to the connectors</Button>}>
             Choose a connector and press Run full.

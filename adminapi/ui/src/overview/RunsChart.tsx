@@ -38,7 +38,7 @@ export function RunsChart() {
       <Loaded query={statistics} what="the numbers of runs">
         {(s) => (
           <Chart
-            title={bucket === "hour" ? "Runs per hour" : "Runs per day"}
+            title={bucket === "hour" ? "Runs per hour" : "Runs per day (UTC)"}
             of={bucket === "hour" ? "Hour" : "Day"}
             series={[
               { name: "succeeded", tone: "good" },

@@ -1,5 +1,6 @@
 import { Badge, Text } from "@mantine/core";
 import type { Schemas } from "../api/client";
+import { useAging } from "./useAging";
 import { ago, exact } from "./words";
 
 const runColors: Record<Schemas["Run"]["status"], string> = {
@@ -30,6 +31,7 @@ export function State({ color, text }: { color: string; text: string }) {
 }
 
 export function When({ time }: { time: string | undefined }) {
+  useAging(time);
   return (
     <Text component="time" inherit dateTime={time ?? ""} title={exact(time)}>
       {ago(time)}

@@ -1,6 +1,8 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, type ReactNode, useState } from "react";
+import { Dialog } from "./Dialog";
 import { ProblemAlert } from "./ProblemAlert";
+import { useProblem } from "./useProblem";
 
 interface Props {
   title: string;
@@ -16,7 +18,7 @@ interface Props {
 export function Confirm({ title, typed, action, children, onClose, onConfirm }: Props) {
   const [text, setText] = useState("");
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<unknown>(null);
+  const [problem, setProblem] = useProblem();
   async function submit(e: FormEvent) {
     e.preventDefault();
     if (text !== typed) return;
@@ -31,7 +33,7 @@ export function Confirm({ title, typed, action, children, onClose, onConfirm }: 
     }
   }
   return (
-    <Modal opened onClose={onClose} title={title} closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog onClose={onClose} title={title}>
       <form onSubmit={submit}>
         <Stack>
           <div>{children}</div>
@@ -50,6 +52,6 @@ export function Confirm({ title, typed, action, children, onClose, onConfirm }: 
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -10,9 +10,9 @@ export function ago(time: string | undefined, now = Date.now()): string {
   return seconds >= 0 ? `${text} ago` : `in ${text}`;
 }
 
-/** The time in full, in the reader's own zone. */
+/** The time in full, in the reader's own zone, which it names. */
 export function exact(time: string | undefined): string {
-  return time ? new Date(time).toLocaleString() : "";
+  return time ? new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" }) : "";
 }
 
 export function duration(seconds: number): string {

@@ -1,14 +1,13 @@
-import { Anchor, Text } from "@mantine/core";
+import { Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "react-router";
 import { must, type Schemas } from "../api/client";
 import { seldom } from "../api/queries";
 import { ProviderBadge, State } from "../parts/Badges";
 import { Listing } from "../parts/Listing";
 import { Loaded } from "../parts/States";
-import { useMay } from "../session/may";
 import { useApi } from "../session/session";
 import { Page } from "../shell/Page";
+import { PluginLink } from "./PluginLink";
 
 type Plugin = Schemas["KnownPlugin"];
 
@@ -60,16 +59,9 @@ export function PluginsPage() {
 }
 
 function Name({ plugin: p }: { plugin: Plugin }) {
-  const may = useMay();
   return (
     <>
-      {may("settings.read") ? (
-        <Anchor component={Link} to={`/plugins/${encodeURIComponent(p.name)}`} inherit>
-          {p.name}
-        </Anchor>
-      ) : (
-        p.name
-      )}{" "}
+      <PluginLink name={p.name} />{" "}
       {p.inForce && <State color="blue" text="In force here" />}
       {p.shipped && <Text size="xs" c="dimmed">comes with the product</Text>}
     </>

@@ -1,8 +1,8 @@
 import { Alert, Button, Group, List, Stack, Text, Textarea, Title } from "@mantine/core";
-import { type FormEvent, useRef, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { must, type Schemas } from "../api/client";
 import { ProblemAlert } from "../parts/ProblemAlert";
-import { useApi } from "../session/session";
+import { useApi, useSession } from "../session/session";
 import { choices, type FieldSchema } from "../connectors/schema";
 
 interface Props {
@@ -10,6 +10,8 @@ interface Props {
   /** What the plugin says about its configuration. */
   schema: unknown;
 }
+
+const empty = "{}";
 
 /**
  * Asks the plugin about a configuration before somebody puts it into the settings.
@@ -22,6 +24,11 @@ export function TryConfig({ name, schema }: Props) {
   const [wrong, setWrong] = useState("");
   const [verdict, setVerdict] = useState<Schemas["PluginVerdict"] | null>(null);
   const [problem, setProblem] = useState<unknown>(null);
+  const { lapsed } = useSession();
+  // Nobody may find it who comes to a page on which somebody else was signed in.
+  useEffect(() => {
+    if (lapsed && field.current) field.current.value = empty;
+  }, [lapsed]);
 
   async function submit(e: FormEvent) {
     e.preventDefault();
@@ -53,7 +60,7 @@ export function TryConfig({ name, schema }: Props) {
           <Textarea
             ref={field}
             label="Configuration"
-            defaultValue="{}"
+            defaultValue={empty}
             rows={8}
             error={wrong || undefined}
             spellCheck={false}

@@ -1,6 +1,6 @@
 import { Text, Title } from "@mantine/core";
 import { must, type Schemas } from "../api/client";
-import { often } from "../api/queries";
+import { alive, often } from "../api/queries";
 import { ChoiceFilter } from "../list/Filters";
 import { ServerList } from "../list/ServerList";
 import { useServerList } from "../list/useServerList";
@@ -41,7 +41,7 @@ export function Logs({ run, asking }: { run: Schemas["Run"]; asking: boolean }) 
         }
         empty={
           <Text c="dimmed" size="sm">
-            Nothing was logged: every entry was understood.
+            {run.status === "Succeeded" ? "Nothing was logged: every entry was understood." : alive(run) ? "Nothing was logged yet." : "Nothing was logged."}
           </Text>
         }
         columns={[

@@ -1,13 +1,17 @@
-import { Button, Checkbox, Group, Modal, NativeSelect, NumberInput, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, Group, NativeSelect, NumberInput, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { type FormEvent, useState } from "react";
 import { must, type Schemas } from "../api/client";
 import { useOnce } from "../api/once";
 import { asProblem } from "../api/problem";
 import { useRefresh } from "../api/queries";
 import { wordsFor } from "../connectors/schema";
+import { Dialog } from "../parts/Dialog";
 import { useNotices } from "../parts/Notices";
 import { ProblemAlert } from "../parts/ProblemAlert";
+import { useProblem } from "../parts/useProblem";
 import { useApi } from "../session/session";
+import { Upcoming } from "./Upcoming";
 import { cronWords, seconds, split, timing, type Unit, unitNames } from "./words";
 
 interface Props {
@@ -30,15 +34,17 @@ export function ScheduleForm({ connectorId, schedule, onClose }: Props) {
   const [cron, setCron] = useState(schedule?.cron ?? "30 2 * * *");
   const [enabled, setEnabled] = useState(schedule?.enabled ?? true);
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<unknown>(null);
+  const [problem, setProblem] = useProblem();
   const items = problem === null ? [] : asProblem(problem).items;
   const every = seconds(Number(amount), unit);
+  const wanted = by === "cron" ? { cron: cron.trim() } : { intervalSeconds: every };
+  const [settled] = useDebouncedValue(wanted.cron ?? wanted.intervalSeconds, 300); // not for each key that is pressed
 
   async function submit(e: FormEvent) {
     e.preventDefault();
     setBusy(true);
     setProblem(null);
-    const body = { kind, enabled, ...(by === "cron" ? { cron: cron.trim() } : { intervalSeconds: every }) };
+    const body = { kind, enabled, ...wanted };
     try {
       if (schedule) {
         const params = { path: { id: connectorId, scheduleId: schedule.id }, header: { "If-Match": `"${schedule.version}"` } };
@@ -51,13 +57,14 @@ export function ScheduleForm({ connectorId, schedule, onClose }: Props) {
       notices.done(`A ${kind} run ${timing(body)}: ${schedule ? "the schedule was changed" : "the schedule was added"}.`);
       onClose();
     } catch (thrown) {
+      refresh("connectors"); // somebody may have changed it meanwhile
       setProblem(thrown);
       setBusy(false);
     }
   }
 
   return (
-    <Modal opened onClose={onClose} title={schedule ? "Change the schedule" : "Add a schedule"} closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog onClose={onClose} title={schedule ? "Change the schedule" : "Add a schedule"}>
       <form onSubmit={submit} noValidate>
         <Stack>
           <NativeSelect
@@ -96,9 +103,15 @@ export function ScheduleForm({ connectorId, schedule, onClose }: Props) {
               className="mono"
             />
           )}
-          <Text size="sm" role="status">
-            {by === "interval" ? every > 0 && `It runs ${timing({ intervalSeconds: every })}.` : cronWords(cron) && `It runs ${cronWords(cron)}.`}
-          </Text>
+          <div role="status">
+            <Text size="sm">{by === "interval" ? every > 0 && `It runs ${timing({ intervalSeconds: every })}.` : cronWords(cron) && `It runs ${cronWords(cron)}.`}</Text>
+            {settled ? (
+              <>
+                <Text size="sm" c="dimmed">If it begins now, its next times are, in your time zone:</Text>
+                <Upcoming timing={typeof settled === "string" ? { cron: settled } : { intervalSeconds: settled }} />
+              </>
+            ) : null}
+          </div>
           <Checkbox label="On" description="When it is off it keeps its times and starts nothing" checked={enabled} onChange={(e) => setEnabled(e.currentTarget.checked)} />
           {problem !== null && <ProblemAlert error={problem} />}
           <Group justify="flex-end">
@@ -111,6 +124,6 @@ export function ScheduleForm({ connectorId, schedule, onClose }: Props) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

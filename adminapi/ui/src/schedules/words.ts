@@ -1,6 +1,6 @@
 import type { Schemas } from "../api/client";
 
-type Timing = Pick<Schemas["Schedule"], "cron" | "intervalSeconds">;
+export type Timing = Pick<Schemas["Schedule"], "cron" | "intervalSeconds">;
 
 const units = [
   { seconds: 86_400, name: "day" },

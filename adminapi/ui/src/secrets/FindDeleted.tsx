@@ -1,5 +1,6 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useState } from "react";
+import { Dialog } from "../parts/Dialog";
 
 /** A deleted secret is in no list unless a connector uses it; who knows its ref finds it so. */
 export function FindDeleted({ onFind, onClose }: { onFind: (ref: string) => void; onClose: () => void }) {
@@ -12,7 +13,7 @@ export function FindDeleted({ onFind, onClose }: { onFind: (ref: string) => void
     onFind(ref.trim());
   }
   return (
-    <Modal opened onClose={onClose} title="Find a deleted secret" closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog onClose={onClose} title="Find a deleted secret">
       <form onSubmit={submit} noValidate>
         <Stack>
           <Text size="sm">The store keeps deleted secrets for a while. Enter the ref; the audit log has it if nobody remembers.</Text>
@@ -33,6 +34,6 @@ export function FindDeleted({ onFind, onClose }: { onFind: (ref: string) => void
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

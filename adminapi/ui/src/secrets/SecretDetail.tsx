@@ -1,4 +1,4 @@
-import { Alert, Button, Group, Modal, Stack, Text, Title } from "@mantine/core";
+import { Alert, Button, Group, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { must } from "../api/client";
@@ -6,6 +6,7 @@ import { asProblem } from "../api/problem";
 import { useStatus } from "../api/queries";
 import { When } from "../parts/Badges";
 import { Copyable } from "../parts/Copyable";
+import { Dialog } from "../parts/Dialog";
 import { Loaded } from "../parts/States";
 import { useMay } from "../session/may";
 import { useApi } from "../session/session";
@@ -33,7 +34,7 @@ export function SecretDetail({ secretRef, listed, onClose, onRotate }: Props) {
   const problem = found.isError ? asProblem(found.error) : null;
   const missing: ListedSecret = { ref: secretRef, name: "", version: "", store: "", deleted: false, disabled: false, missing: true, usedBy: [], usedByCount: 0 };
   return (
-    <Modal opened onClose={onClose} size="lg" title={secretRef} closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog onClose={onClose} size="lg" title={secretRef}>
       {problem?.problem.reason === "DELETED" ? (
         <Gone secretRef={secretRef} onDone={onClose} />
       ) : problem?.problem.reason === "NOT_FOUND" ? (
@@ -45,7 +46,7 @@ export function SecretDetail({ secretRef, listed, onClose, onRotate }: Props) {
           {(s) => <About secret={s} secretRef={secretRef} onClose={onClose} onRotate={onRotate} />}
         </Loaded>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -91,7 +91,7 @@ export function SecretsPage() {
         columns={[
           { header: "Ref", sort: "ref", cell: (s) => <Ref secret={s} onOpen={look} /> },
           { header: "State", cell: (s) => <SecretState secret={s} /> },
-          { header: "Changed", sort: "updated", cell: (s) => (s.missing ? null : <When time={s.updated ?? s.created} />) },
+          { header: "Changed", sort: "updated", cell: (s) => (s.missing ? null : <Changed secret={s} />) },
           { header: "Expires", sort: "expires", cell: (s) => (s.missing ? null : s.expires ? <When time={s.expires} /> : "never") },
           { header: "Used by", cell: (s) => <UsedBy secret={s} /> },
           { header: "Last used", sort: "lastUsed", cell: (s) => <LastUse secret={s} /> },
@@ -116,9 +116,19 @@ export function SecretsPage() {
   );
 }
 
-function Ref({ secret: s, onOpen }: { secret: ListedSecret; onOpen: (ref: string) => void }) {
+/** When its newest version was made, and which one that is. */
+function Changed({ secret: s }: { secret: ListedSecret }) {
   return (
     <>
+      <When time={s.updated ?? s.created} />
+      <Text size="xs" c="dimmed" className="anywhere">version {s.version}</Text>
+    </>
+  );
+}
+
+function Ref({ secret: s, onOpen }: { secret: ListedSecret; onOpen: (ref: string) => void }) {
+  return (
+    <div className="ref">
       {s.ref ? (
         <Anchor component="button" type="button" inherit ta="left" className="mono" onClick={() => onOpen(s.ref ?? "")}>
           {s.ref}
@@ -129,6 +139,6 @@ function Ref({ secret: s, onOpen }: { secret: ListedSecret; onOpen: (ref: string
       <Text size="xs" c="dimmed" component="div">
         <Copyable text={s.name} what="the name in the store" />
       </Text>
-    </>
+    </div>
   );
 }

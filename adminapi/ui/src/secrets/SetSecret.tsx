@@ -1,9 +1,11 @@
-import { Button, Checkbox, FileInput, Group, Modal, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, FileInput, Group, SegmentedControl, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { must, type Schemas } from "../api/client";
 import { useRefresh, useStatus } from "../api/queries";
+import { Dialog } from "../parts/Dialog";
 import { useNotices } from "../parts/Notices";
 import { ProblemAlert } from "../parts/ProblemAlert";
+import { useProblem } from "../parts/useProblem";
 import { useApi, useSession } from "../session/session";
 import { aboutPaste, endsWithLine, fileAsBase64, maxValueBytes, withoutLineEnd } from "./value";
 
@@ -42,7 +44,7 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
   const [expires, setExpires] = useState("");
   const [mistakes, setMistakes] = useState<Mistakes>({});
   const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<unknown>(null);
+  const [problem, setProblem] = useProblem();
 
   function wipe() {
     for (const input of [value.current, again.current]) if (input) input.value = "";
@@ -94,6 +96,7 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
       onSet?.(ref);
       onClose();
     } catch (thrown) {
+      refresh("secrets"); // the version that was seen may be an old one
       setProblem(thrown);
       setBusy(false);
     } finally {
@@ -102,7 +105,7 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
   }
 
   return (
-    <Modal opened onClose={onClose} title={secret ? "Rotate the secret" : "Set a secret"} closeButtonProps={{ "aria-label": "Close" }}>
+    <Dialog onClose={onClose} title={secret ? "Rotate the secret" : "Set a secret"}>
       <form onSubmit={submit} noValidate autoComplete="off">
         <Stack>
           <TextInput
@@ -172,7 +175,7 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
             </>
           )}
           {can.includes("EXPIRY") && (
-            <TextInput type="datetime-local" label="Expires" description="Leave it empty for never" value={expires} onChange={(e) => setExpires(e.currentTarget.value)} />
+            <TextInput type="datetime-local" label="Expires" description="In your time zone; leave it empty for never" value={expires} onChange={(e) => setExpires(e.currentTarget.value)} />
           )}
           {problem !== null && (
             <>
@@ -190,6 +193,6 @@ export function SetSecret({ secret, suggestion = "", onClose, onSet }: Props) {
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

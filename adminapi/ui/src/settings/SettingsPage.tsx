@@ -1,6 +1,5 @@
 import { Alert, Checkbox, List, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
 import { Link } from "react-router";
 import { must, type Schemas } from "../api/client";
 import { localPage } from "../list/local";
@@ -17,8 +16,8 @@ type Difference = Schemas["Difference"];
 export function SettingsPage() {
   const api = useApi();
   const settings = useQuery({ queryKey: ["settings"], queryFn: ({ signal }) => must(api.GET("/api/settings", { signal })) });
-  const view = useAddressView();
-  const [changed, setChanged] = useState(false);
+  const view = useAddressView("set");
+  const changed = view.filters.set === "true";
   const s = settings.data;
   const rows = (s?.items ?? []).filter((x) => !changed || !x.default);
   return (
@@ -43,7 +42,7 @@ export function SettingsPage() {
               query={{ ...settings, data: localPage(rows, view, { words: (x) => `${x.key} ${x.text ?? ""} ${x.source}`, by: { key: (x) => x.key, source: (x) => x.source } }) }}
               id={(x) => x.key}
               search="Find by key, value or source"
-              filters={<Checkbox label="Only those that somebody set" checked={changed} onChange={(e) => setChanged(e.currentTarget.checked)} py={8} />}
+              filters={<Checkbox label="Only those that somebody set" checked={changed} onChange={(e) => view.change({ filters: { set: e.currentTarget.checked ? "true" : "" } })} py={8} />}
               empty={<Empty title="Nothing was set">Everything has its default. docs/configuration.md lists what can be set.</Empty>}
               columns={[
                 { header: "Key", sort: "key", cell: (x) => <span className="mono">{x.key}</span> },

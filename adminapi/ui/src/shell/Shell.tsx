@@ -36,7 +36,7 @@ export function Shell() {
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar p="xs" className="places" id="navigation" aria-label="Main">
+      <AppShell.Navbar p="xs" className="places" data-open={open} id="navigation" aria-label="Main">
         <Places pathname={pathname} />
         <NavLink href="/docs" target="_blank" rel="noopener" label="API documentation" mt="auto" />
         <Box hiddenFrom="sm" p="xs">
