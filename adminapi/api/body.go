@@ -169,6 +169,18 @@ func itemsOf(errs []error) []problem.Item {
 	return items
 }
 
+// sayTimes says of parameters that are to be times what is expected: the framework's
+// words are for who knows Go.
+func sayTimes(items []problem.Item, parameters []*huma.Param) {
+	for _, p := range parameters {
+		for i := range items {
+			if items[i].Path == p.In+":"+p.Name && p.Schema.Format == "date-time" {
+				items[i].Message = timeExpected
+			}
+		}
+	}
+}
+
 // colons turns a.b[3] into a:b:3, the form of all our paths.
 func colons(location string) string {
 	return strings.NewReplacer(".", ":", "[", ":", "]", "").Replace(location)
@@ -186,7 +198,9 @@ func (a *API) toProblem(ctx huma.Context, _ string, v any) (any, error) {
 		for _, d := range e.Errors {
 			errs = append(errs, d)
 		}
-		if items := itemsOf(errs); e.Status == http.StatusUnprocessableEntity {
+		items := itemsOf(errs)
+		sayTimes(items, ctx.Operation().Parameters)
+		if e.Status == http.StatusUnprocessableEntity {
 			p = *problem.Invalid(items...)
 		} else {
 			p.Errors = items

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,6 +63,12 @@ func TestTimesThatCannotBeWrittenAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for _, to := range []string{"9999-12-31T23:59:59Z", "9999-12-31T23:59:59-10:00", "0000-01-01T00:00:00Z"} {
 		w.send("GET", "/api/statistics/runs?bucket=day&to="+to, "").problem(t, http.StatusUnprocessableEntity, "invalid-input")
+	}
+	for _, path := range []string{"/api/statistics/runs?to=", "/api/runs?from=", "/api/secrets?expiresBefore="} {
+		p := w.send("GET", path+"yesterday", "").problem(t, http.StatusUnprocessableEntity, "invalid-input")
+		if len(p.Errors) != 1 || !strings.Contains(p.Errors[0].Message, "such as 2027-01-31T00:00:00Z") {
+			t.Errorf("%s: %+v", path, p.Errors)
+		}
 	}
 	const late = `"9999-12-31T23:59:59-10:00"`
 	for _, p := range []problem.Problem{
