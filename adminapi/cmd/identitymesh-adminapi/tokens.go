@@ -120,8 +120,17 @@ func recorded(ctx context.Context, log *audit.Log, action, target, detail string
 	if made != "" {
 		record.About(made)
 	}
-	return errors.Join(err, record.End(context.WithoutCancel(ctx), err, ""))
+	// It was done or not by now, also for who wants to end the program.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
+	defer cancel()
+	if unrecorded := record.End(ctx, err, ""); unrecorded != nil {
+		err = errors.Join(err, fmt.Errorf("record in the audit log how %s went: %w", action, unrecorded))
+	}
+	return err
 }
+
+// recordLimit is how long writing a record may take.
+const recordLimit = 10 * time.Second
 
 // wanted is the token that the options describe, or all that is wrong with them.
 func wanted(name, role string, permissions []string, expires string, now time.Time) (store.AdminToken, error) {
@@ -212,20 +221,21 @@ func createToken(ctx context.Context, out io.Writer, tokens *authn.Tokens, log *
 	}
 	var made store.AdminToken
 	var text string
-	if err := recorded(ctx, log, "tokens.create", "tokens", string(detail), func() (string, error) {
+	err = recorded(ctx, log, "tokens.create", "tokens", string(detail), func() (string, error) {
 		var err error
 		if made, text, err = tokens.Create(ctx, want); err != nil {
 			return "", fmt.Errorf("make the token %s: %w", want.Name, err)
 		}
 		return "tokens/" + made.ID, nil
-	}); err != nil {
+	})
+	switch {
+	case made.ID == "":
 		return err
+	case inJSON: // also when only the record failed, because nobody sees the token again
+		return errors.Join(err, printJSON(out, api.CreatedToken{Token: api.TokenOf(made, time.Now()), Secret: text}))
 	}
-	if inJSON {
-		return printJSON(out, api.CreatedToken{Token: api.TokenOf(made, time.Now()), Secret: text})
-	}
-	_, err = fmt.Fprintln(out, text)
-	return err
+	_, unprinted := fmt.Fprintln(out, text)
+	return errors.Join(err, unprinted)
 }
 
 func revokeToken(ctx context.Context, out io.Writer, tokens *authn.Tokens, log *audit.Log, which string, inJSON bool) error {

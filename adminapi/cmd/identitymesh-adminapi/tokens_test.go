@@ -2,11 +2,14 @@ package main_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
 
 type shownToken struct {
@@ -91,6 +94,24 @@ func TestTokensAreMadeListedAndRevokedOnTheCommandLine(t *testing.T) {
 		return err
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestATokenThatWasMadeIsPrintedEvenIfThatCannotBeRecorded(t *testing.T) {
+	i := install(t)
+	i.command(nil, "token", "list", "--config", i.config)
+	db, err := productdb.Open(t.Context(), productdb.Config{DataFolder: i.data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Write.ExecContext(t.Context(), `CREATE TRIGGER full BEFORE INSERT ON IM_AdminAudit WHEN NEW.phase = 'outcome'
+		BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	stdout, problems, code := i.run("token", "create", "--config", i.config, "--name", "x", "--role", "Viewer")
+	if code != 1 || !strings.HasPrefix(stdout, "imat_") || !strings.Contains(problems, "audit log") || !strings.Contains(problems, "the disk is full") {
+		t.Errorf("%d %q %s", code, stdout, problems)
 	}
 }
 
