@@ -123,10 +123,7 @@ func recorded(ctx context.Context, log *audit.Log, action, target, detail string
 	// It was done or not by now, also for who wants to end the program.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
 	defer cancel()
-	if unrecorded := record.End(ctx, err, ""); unrecorded != nil {
-		err = errors.Join(err, fmt.Errorf("record in the audit log how %s went: %w", action, unrecorded))
-	}
-	return err
+	return errors.Join(err, record.End(ctx, err, ""))
 }
 
 // recordLimit is how long writing a record may take.
