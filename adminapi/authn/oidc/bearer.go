@@ -38,9 +38,12 @@ func (b Bearer) SignIn(r *http.Request) (authz.Principal, error) {
 	if kind := typeOf(raw); !forAccess(kind) {
 		return authz.Principal{}, authn.Refused("the bearer token is no access token: its type is " + quote(kind))
 	}
-	token, err := k.access.Verify(r.Context(), raw)
+	token, err := verified(r.Context(), k.access, raw)
+	if errors.Is(err, errAway) {
+		return authz.Principal{}, authn.Unavailable()
+	}
 	if err != nil {
-		return authz.Principal{}, refusedToken(err)
+		return authz.Principal{}, err
 	}
 	if !k.takes(token.Issuer) {
 		return authz.Principal{}, authn.Refused("the bearer token is of another issuer: " + quote(token.Issuer))

@@ -255,6 +255,30 @@ func TestKeysThatChangeAreFoundAndStrangersCannotMakeTheProviderBusy(t *testing.
 	}
 }
 
+func TestANewKeyIsNotRefusedWhileTheProviderIsAway(t *testing.T) {
+	idp := oidctest.Start(t)
+	c := &clock{}
+	provider, logs := newProvider(t, idp, c)
+	idp.Rotate()
+	token := idp.Mint(idp.Access(audience, nil))
+	idp.Down.Store(true)
+	c.move(11 * time.Second)
+	for range 3 {
+		var refused authn.Refused
+		if _, err := signIn(provider, token); err == nil || errors.As(err, &refused) {
+			t.Errorf("what cannot be found out is %v", err)
+		}
+	}
+	if n := strings.Count(logs.String(), "cannot be asked for its keys"); n != 1 {
+		t.Errorf("%d lines in the log: %s", n, logs)
+	}
+	idp.Down.Store(false)
+	c.move(11 * time.Second)
+	if _, err := signIn(provider, token); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAProviderThatAnswersSlowlyHoldsUpStrangersOnce(t *testing.T) {
 	idp := oidctest.Start(t)
 	c := &clock{}

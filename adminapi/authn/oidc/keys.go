@@ -4,16 +4,41 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
+	coreos "github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
 // askAgainAfter is how soon the keys are asked for again because a token names one
 // that is not among them: strangers can make up as many as they like.
 const askAgainAfter = 10 * time.Second
+
+// errAway is that nobody can say whether a token is good, because the provider cannot
+// be asked for its keys. Why is in the log.
+var errAway = errors.New("the OpenID Connect provider cannot be asked for its keys")
+
+// awayKey is of the place in a context where a [keySet] leaves that: the library
+// makes text of its errors.
+type awayKey struct{}
+
+// verified returns the token. The error is an [authn.Refused] or errAway.
+func verified(ctx context.Context, v *coreos.IDTokenVerifier, raw string) (*coreos.IDToken, error) {
+	var away error
+	token, err := v.Verify(context.WithValue(ctx, awayKey{}, &away), raw)
+	switch {
+	case away != nil:
+		return nil, errAway
+	case err != nil:
+		return nil, refusedToken(err)
+	}
+	return token, nil
+}
 
 // errUnknownKey is a token that none of the provider's keys signed.
 var errUnknownKey = errors.New("it was not signed with a key of the provider")
@@ -24,9 +49,11 @@ type keySet struct {
 	client *http.Client
 	url    string
 	now    func() time.Time
+	logger *slog.Logger
 
 	asking sync.Mutex // held while the provider is asked
 	asked  time.Time
+	failed error // how that went
 
 	mu   sync.RWMutex
 	keys []jose.JSONWebKey
@@ -51,6 +78,9 @@ func (k *keySet) VerifySignature(ctx context.Context, token string) ([]byte, err
 	}
 	if !k.has(header.KeyID) {
 		if err := k.askAgain(ctx); err != nil {
+			if away, ok := ctx.Value(awayKey{}).(*error); ok {
+				*away = err
+			}
 			return nil, err
 		}
 		if payload := k.verify(signed, header); payload != nil {
@@ -91,9 +121,13 @@ func (k *keySet) askAgain(ctx context.Context) error {
 	k.asking.Lock()
 	defer k.asking.Unlock()
 	if k.now().Sub(k.asked) < askAgainAfter {
-		return nil
+		return k.failed
 	}
-	return k.get(ctx)
+	err := k.get(ctx)
+	if err != nil {
+		k.logger.ErrorContext(ctx, "a token is signed with a key that is not known, and the OpenID Connect provider cannot be asked for its keys", telemetry.KeyError, err)
+	}
+	return err
 }
 
 // ask asks the provider for its keys.
@@ -103,10 +137,10 @@ func (k *keySet) ask(ctx context.Context) error {
 	return k.get(ctx)
 }
 
-func (k *keySet) get(ctx context.Context) error {
+func (k *keySet) get(ctx context.Context) (err error) {
 	// The pause begins with the answer: who waited for a slow one has had it too, and
 	// must not wait for others one after the other.
-	defer func() { k.asked = k.now() }()
+	defer func() { k.asked, k.failed = k.now(), err }()
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}

@@ -165,7 +165,7 @@ func (p *Provider) discover(ctx context.Context) (*known, error) {
 	if m.AccessIssuer != "" {
 		issuers = append(issuers, m.AccessIssuer)
 	}
-	keys := &keySet{client: p.client, url: m.Keys, now: p.Now}
+	keys := &keySet{client: p.client, url: m.Keys, now: p.Now, logger: p.Logger}
 	if err := keys.ask(ctx); err != nil {
 		return nil, err
 	}

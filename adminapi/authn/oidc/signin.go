@@ -185,9 +185,9 @@ func (s *SignIn) identify(ctx context.Context, k *known, t ticket, token *oauth2
 	if raw == "" {
 		return authz.Principal{}, authn.Refused("the provider's answer has no ID token")
 	}
-	identity, err := k.identity.Verify(ctx, raw)
+	identity, err := verified(ctx, k.identity, raw)
 	if err != nil {
-		return authz.Principal{}, refusedToken(err)
+		return authz.Principal{}, err
 	}
 	var c claims
 	if err := identity.Claims(&c); err != nil {
