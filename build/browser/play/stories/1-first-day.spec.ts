@@ -67,6 +67,26 @@ test("a new administrator connects a directory and imports it", async ({ page, w
   await accessible(page);
 });
 
+test("a schedule says when it runs next, while it is typed and afterwards", async ({ page }) => {
+  await signIn(page, administrator());
+  await go(page, "Connectors");
+  await page.getByRole("link", { name: names.connector }).click();
+  await page.getByRole("button", { name: "Add a schedule" }).click();
+  const dialog = page.getByRole("dialog", { name: "Add a schedule" });
+  await dialog.getByText("At certain times (cron)").click();
+  const expression = dialog.getByRole("textbox", { name: "Cron expression" });
+  await expression.fill("0 0 30 2 *");
+  await expect(dialog.getByText(/there is no time that the cron expression/)).toBeVisible();
+  await expression.fill("0 12 1 1 *");
+  const times = dialog.getByRole("list", { name: "The next times" }).getByRole("listitem");
+  await expect(times).toHaveText(Array.from({ length: 5 }, () => /^1 Jan 20\d\d, 13:00:00 CET$/)); // here it is an hour later than in UTC
+  await accessible(page);
+  await dialog.getByRole("button", { name: "Add", exact: true }).click();
+  await page.getByRole("button", { name: /^The next times of the schedule/ }).click();
+  await expect(page.getByRole("dialog").getByRole("listitem")).toHaveCount(5);
+  await accessible(page);
+});
+
 test("what was imported is found, with how it came", async ({ page }) => {
   await signIn(page, administrator());
   await go(page, "Objects");

@@ -30,6 +30,7 @@ for (const [role, may] of [["Viewer", []], ["Operator", ["run", "test", "set", "
   test(`who is ${role} sees no button that would be refused`, async ({ page, watched }) => {
     const made = await ask<{ token: string }>("POST", "/api/tokens", { name: `${role} of the stories`, role, expires: new Date(Date.now() + 86_400_000).toISOString() });
     await signIn(page, made.token);
+    const linked = new Map<string, string>(); // one for each kind of page
     for (const place of await places()) {
       await page.goto(place.path);
       await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
@@ -41,6 +42,16 @@ for (const [role, may] of [["Viewer", []], ["Operator", ["run", "test", "set", "
         expect(doing, `${role} on ${place.path}`).toEqual([]);
       }
       expect(watched.refusals, `${role} on ${place.path}`).toEqual([]);
+      for (const link of await page.locator("#root a[href^='/']:not([target])").all()) {
+        const to = (await link.getAttribute("href")) ?? "";
+        if (!to.startsWith("/api/")) linked.set((to.split("?")[0] ?? "").replace(/^(\/[a-z]+\/).+/, "$1"), to);
+      }
+    }
+    expect([...linked.keys()]).toContain("/instances");
+    for (const to of linked.values()) {
+      await page.goto(to);
+      await expect(page.getByRole("heading", { level: 1 })).toBeVisible();
+      await expect(page.getByText("You may not see this page"), `${role} is led to ${to}`).toBeHidden();
     }
     expect(may.length === 0).toBe(role === "Viewer");
   });

@@ -1,5 +1,5 @@
 import { administrator, names } from "../stage";
-import { expect, test } from "../watched";
+import { expect, go, signIn, test } from "../watched";
 
 test("everything is reached without a mouse", async ({ page }) => {
   await page.goto("/");
@@ -28,4 +28,28 @@ test("everything is reached without a mouse", async ({ page }) => {
   await page.keyboard.press("Escape");
   await expect(page.getByRole("menu")).toBeHidden();
   await expect(page.getByRole("button", { name: /^Actions for/ }).first()).toBeFocused();
+});
+
+test("a dialog gives the focus back to where it came from", async ({ page }) => {
+  await signIn(page, administrator());
+  await go(page, "Secrets");
+  const rotate = page.getByRole("button", { name: `Rotate ${names.ref}` });
+  await rotate.press("Enter");
+  await expect(page.getByRole("dialog").getByLabel("Value", { exact: true })).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(rotate).toBeFocused();
+});
+
+test("on a narrow screen the navigation takes the focus only when it is open", async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 800 });
+  await signIn(page, administrator());
+  const main = page.getByRole("navigation", { name: "Main" });
+  await page.getByRole("link", { name: "Engines" }).focus();
+  await page.keyboard.press("Shift+Tab");
+  await expect(page.getByRole("button", { name: /^Signed in as/ })).toBeFocused();
+  await page.getByRole("button", { name: "Navigation" }).press("Enter");
+  await expect(main.getByRole("link", { name: "Runs", exact: true })).toBeVisible();
+  await page.getByRole("button", { name: /^Signed in as/ }).focus();
+  await page.keyboard.press("Tab");
+  await expect(main.getByRole("link", { name: "Overview" })).toBeFocused();
 });
