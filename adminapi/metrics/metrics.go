@@ -76,7 +76,7 @@ type Config struct {
 	Streams func() int
 	// SignInFailures returns how many credentials were refused so far.
 	SignInFailures func() int64
-	Now     func() time.Time
+	Now            func() time.Time
 }
 
 // Requests are measured one by one.

@@ -72,7 +72,9 @@ func beat(ctx context.Context, c Config) {
 			return
 		case <-tick.C:
 		}
-		err := c.Store.Heartbeat(ctx, c.Self.Role, c.Self.Name, c.Self.Incarnation)
+		beating, beaten := context.WithTimeout(ctx, c.Heartbeat)
+		err := c.Store.Heartbeat(beating, c.Self.Role, c.Self.Name, c.Self.Incarnation)
+		beaten()
 		switch {
 		case err == nil, ctx.Err() != nil:
 		case errors.Is(err, store.ErrReplaced):

@@ -140,8 +140,10 @@ func (j *job) keepLease(ctx context.Context) (_ context.Context, stop func()) {
 			case <-ctx.Done():
 				return
 			case <-look.C:
-				// A database that does not answer is noticed by the renewal.
-				if by, err := j.config.Store.CancelWanted(ctx, j.claimed.Run.ID); err == nil && by != "" {
+				// A database that does not answer is noticed by the renewal, which must not wait for this.
+				asking, asked := context.WithTimeout(ctx, j.config.LeaseTTL/6)
+				by, err := j.config.Store.CancelWanted(asking, j.claimed.Run.ID)
+				if asked(); err == nil && by != "" {
 					cancel(errCancelled{by})
 				}
 				continue

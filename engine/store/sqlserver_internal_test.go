@@ -41,6 +41,10 @@ func reply(text string) fakeserver.Answer {
 		return row("run", "c")
 	case strings.Contains(text, "r.status = @p2 AND r.kind = @p3"):
 		return fakeserver.Answer{} // nothing is queued yet
+	case strings.HasPrefix(text, "SELECT r.seq, r.id, r.finished"):
+		return row(n, "run", someTime)
+	case strings.HasPrefix(text, "SELECT l.id, l.logged FROM"):
+		return fakeserver.Answer{Rows: [][]driver.Value{{n, someTime}, {n + 1, someTime}}}
 	case strings.Contains(text, "SELECT cancel_by"):
 		return row("ann")
 	case strings.Contains(text, "SELECT r.status, COUNT(*)"):
@@ -174,6 +178,8 @@ func useAll(ctx context.Context, s *Store) map[string]error {
 	_, _, err = s.CountActive(ctx)
 	note("count active", err)
 	note("count ended", second(s.CountEnded(ctx, someTime)))
+	note("prune runs", second(s.PruneRuns(ctx, someTime)))
+	note("prune lines", second(s.PruneLogs(ctx, someTime.Add(time.Hour))))
 	note("failing", second(s.FailingConnectors(ctx, 5)))
 	_, _, err = s.Unscheduled(ctx, 1)
 	note("unscheduled", err)

@@ -19,6 +19,7 @@ import (
 	"github.com/identitymesh/identitymesh/engine/chronicle"
 	"github.com/identitymesh/identitymesh/engine/connector/builtin"
 	"github.com/identitymesh/identitymesh/engine/pluginstate"
+	"github.com/identitymesh/identitymesh/engine/retention"
 	"github.com/identitymesh/identitymesh/engine/run"
 	"github.com/identitymesh/identitymesh/engine/schedule"
 	"github.com/identitymesh/identitymesh/engine/service"
@@ -124,6 +125,12 @@ func serve(ctx context.Context, session service.Session) error {
 		})
 	})
 	running.Go(func() { reloads.Obey(beside) })
+	running.Go(func() {
+		retention.Keep(beside, retention.Config{
+			Store: db, RunDays: settings.Product.Retention.RunHistoryDays, LogDays: settings.Product.Retention.ConnectorLogDays,
+			Logger: logger, Now: time.Now,
+		})
+	})
 	running.Go(boot.OnHangup(beside, func(ctx context.Context) { _ = reloads.Now(ctx, "SIGHUP") })) // it is logged
 	defer func() {
 		stopBeside()
