@@ -33,7 +33,7 @@ func (s *Store) PruneRuns(ctx context.Context, before time.Time) (removed int, e
 			AND r.seq < (SELECT MAX(m.seq) FROM IM_RunHistory m)
 			AND (r.kind = @p3 OR EXISTS (SELECT 1 FROM IM_RunHistory n WHERE n.connector_id = r.connector_id AND n.seq > r.seq AND n.kind <> @p3)
 				OR NOT EXISTS (SELECT 1 FROM IM_Connectors c WHERE c.id = r.connector_id))
-			ORDER BY r.finished, r.seq`+s.db.Dialect.Limit("@p4"), from, before, string(Test), runBatch)
+			ORDER BY r.finished`+s.db.Dialect.Limit("@p4"), from, before, string(Test), runBatch)
 		if err != nil {
 			return removed, err
 		}
