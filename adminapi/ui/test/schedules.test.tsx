@@ -140,7 +140,7 @@ test("who was forestalled by another change sees that change", async () => {
   const { user, page } = await enter("/connectors/c1");
   await user.click(await page.findByRole("button", { name: /^Switch off/ }));
   await page.findByText(/Load it again/);
-  await waitFor(() => expect(calls.filter((c) => c.path.startsWith("/api/connectors/c1/schedules") && c.method === "GET").length).toBe(2));
+  await waitFor(() => expect(calls.filter((c) => c.path.startsWith("/api/connectors/c1/schedules") && c.method === "GET").length).toBe(2), { timeout: 5_000 }); // not only when all is asked again
   await user.click(page.getByRole("button", { name: /^Switch off/ }));
   await page.findByText("The schedule is off.");
 });
