@@ -13,7 +13,7 @@ const (
 	flagOnlyUsed    = "only-used"
 	flagConcurrency = "concurrency"
 
-	defaultConcurrency = 32
+	defaultConcurrency = 64
 	maxConcurrency     = 256
 )
 

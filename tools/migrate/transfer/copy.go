@@ -99,7 +99,7 @@ func (r *runner) find(ctx context.Context, ref secret.Ref, want stores.Fingerpri
 
 // refuse blocks what must not be set, and reports whether it did.
 func (r *runner) refuse(ctx context.Context, e ledger.Entry, source secret.Metadata, f found) (bool, error) {
-	reason, next := "", decide(e.Ref)
+	reason, next := "", ledger.Decide(e.Ref)
 	switch {
 	case !f.there || f.same:
 		return false, nil
@@ -117,12 +117,6 @@ func (r *runner) refuse(ctx context.Context, e ledger.Entry, source secret.Metad
 		return false, nil
 	}
 	return true, r.block(ctx, e.Ref, ledger.Differs, ledger.Change{TargetVersion: f.meta.Version, Reason: reason, Next: next})
-}
-
-// decide is what to do about a ref that has two values.
-func decide(ref secret.Ref) string {
-	return fmt.Sprintf("find out which value is right; if the source's is: identitymesh-migrate run --replace '%s'; "+
-		"if the target's is: set it in the source too, then plan and run again", ref)
 }
 
 // newer reports whether a is known to be newer than b.
