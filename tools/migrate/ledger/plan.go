@@ -148,7 +148,7 @@ func (p *Planning) Judge(ctx context.Context, ref secret.Ref, v Verdict, c Chang
 		if err := b.exec("UPDATE refs SET verdict = ? WHERE ref = ?", string(v), string(ref)); err != nil {
 			return err
 		}
-		return b.move(e, c)
+		return b.move(e, c, e.writes())
 	})
 }
 

@@ -77,10 +77,20 @@ func (l *Ledger) Fail(ctx context.Context, i Intent, failure error, c Change) er
 // was read back before anything was recorded.
 func (l *Ledger) Finish(ctx context.Context, i Intent, c Change) error {
 	return l.submit(context.WithoutCancel(ctx), func(b *batch) error {
-		if err := b.end(i, nil, c); err != nil {
+		copied, err := b.outcome(i, nil, c)
+		if err != nil {
 			return err
 		}
-		return b.record(i.Ref, Verify, "", Change{SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion})
+		to, ok := Next(copied.To, Verify)
+		if !ok {
+			return &brokenError{&TransitionError{i.Ref, copied.To, Verify}} // the outcome is written
+		}
+		verified := Event{Phase: PhaseOutcome, Step: Verify, Ref: i.Ref, From: copied.To, To: to,
+			SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion, Outcome: fault.OK.String()}
+		if _, err := b.event(verified); err != nil {
+			return err
+		}
+		return b.move(verified, Change{SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion}, copied.writes())
 	})
 }
 
@@ -89,28 +99,35 @@ func (l *Ledger) end(ctx context.Context, i Intent, failure error, c Change) err
 }
 
 func (b *batch) end(i Intent, failure error, c Change) error {
+	e, err := b.outcome(i, failure, c)
+	if err != nil || i.Ref == "" {
+		return err
+	}
+	return b.move(e, c, e.writes())
+}
+
+// outcome adds how the step of i ended.
+func (b *batch) outcome(i Intent, failure error, c Change) (Event, error) {
 	e := Event{Phase: PhaseOutcome, Intent: i.Event, Step: i.Step, Ref: i.Ref, SourceVersion: c.SourceVersion, TargetVersion: c.TargetVersion,
 		Outcome: fault.Of(failure).String(), Reason: c.Reason}
 	if i.Ref != "" {
 		from, open, err := b.state(i.Ref)
 		if err != nil {
-			return err
+			return e, err
 		}
 		if open != i.Event {
-			return fmt.Errorf("%s: event %d is not the one that waits for an outcome", i.Ref, i.Event)
+			return e, fmt.Errorf("%s: event %d is not the one that waits for an outcome", i.Ref, i.Event)
 		}
 		e.From, e.To = from, from
 		if failure == nil {
 			var ok bool
 			if e.To, ok = Next(from, i.Step); !ok {
-				return &TransitionError{i.Ref, from, i.Step}
+				return e, &TransitionError{i.Ref, from, i.Step}
 			}
 		}
 	}
-	if _, err := b.event(e); err != nil || i.Ref == "" {
-		return err
-	}
-	return b.move(e, c)
+	_, err := b.event(e)
+	return e, err
 }
 
 // Record records a step that changes no store, and moves ref on. An intent of ref
@@ -150,7 +167,7 @@ func (b *batch) record(ref secret.Ref, step Step, v Verdict, c Change) error {
 			return err
 		}
 	}
-	return b.move(e, c)
+	return b.move(e, c, e.writes())
 }
 
 // SetNote keeps a fact of the migration as a whole; see [Ledger.Note].
@@ -219,10 +236,15 @@ func (b *batch) state(ref secret.Ref) (state State, open int64, err error) {
 	return state, open, nil
 }
 
-// move brings the ref's row to where e says it is.
-func (b *batch) move(e Event, c Change) error {
+// writes reports whether the target has a version that the migration made, now that e
+// has happened.
+func (e Event) writes() bool { return e.Step == Copy && e.To == Copied }
+
+// move brings the ref's row to where e says it is; with wrote, at a version that the
+// migration made.
+func (b *batch) move(e Event, c Change, wrote bool) error {
 	return b.exec(updateRef,
 		string(e.To), b.at, c.Reason, c.Next, c.Reads, productdb.SQLite.Time(c.LastRead),
 		string(c.SourceVersion), string(c.SourceVersion), string(c.TargetVersion), string(c.TargetVersion),
-		e.Step == Copy && e.To == Copied, string(c.TargetVersion), string(e.Ref))
+		wrote, string(c.TargetVersion), string(e.Ref))
 }

@@ -19,7 +19,7 @@ var version string
 // of what the two plugins beside it need.
 const (
 	processors = 1
-	gcPercent  = 400
+	gcPercent  = 200
 )
 
 func main() {
