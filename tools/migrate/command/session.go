@@ -94,6 +94,11 @@ func (t *tool) within(c *cli.Context, n needs, do func(context.Context, *session
 			return err
 		}
 		defer func() { err = errors.Join(err, s.db.Close()) }()
+		if n.lock {
+			if err := s.alone(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	if n.stores {
 		if err := s.openSides(ctx); err != nil {

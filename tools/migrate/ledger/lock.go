@@ -28,8 +28,12 @@ type Holder struct {
 }
 
 func (e *LockedError) Error() string {
-	if e.Holder.PID == 0 {
+	switch {
+	case e.Holder.Host == "":
 		return fmt.Sprintf("another process works with the migration of %s", e.Path)
+	case e.Holder.PID == 0: // what is known of another host
+		return fmt.Sprintf("the migration of %s is worked with on %s (%s), and was begun by %s; wait until that is done, or stop it",
+			e.Path, e.Holder.Host, e.Holder.Command, e.Holder.Who)
 	}
 	return fmt.Sprintf("%s works with the migration of %s: %s, process %d on %s, since %s; wait until it is done, or stop it",
 		e.Holder.Who, e.Path, e.Holder.Command, e.Holder.PID, e.Holder.Host, e.Holder.Since.Format(time.RFC3339))

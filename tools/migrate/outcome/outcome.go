@@ -48,7 +48,7 @@ const Codes = `Exit codes:
   4  the configuration cannot be used, or is not the one of the plan
   5  a store or its plugin cannot be reached, or did not answer in time
   6  refs are left that need an operator, another run or a soak; "status" names them
-  7  another process works with the migration
+  7  another process works with the migration, or with another one of this product
   8  a switch or a rollback stopped half way: repeat it; a switch can be rolled back too
   9  a soak met a run that failed because of a secret`
 
