@@ -37,10 +37,10 @@ func TestWhatIsOlderIsRemovedEveryHour(t *testing.T) {
 		err         error
 		want        []string
 	}{
-		"all is kept":                     {0, 0, nil, nil},
-		"only runs are limited":           {30, 0, nil, []string{"runs 12-02 00:01", "runs 12-02 01:01"}},
-		"only lines are limited":          {0, 2, nil, []string{"lines 12-30 00:01", "lines 12-30 01:01"}},
-		"both are limited":                {30, 2, nil, []string{"runs 12-02 00:01", "lines 12-30 00:01", "runs 12-02 01:01", "lines 12-30 01:01"}},
+		"all is kept":                       {0, 0, nil, nil},
+		"only runs are limited":             {30, 0, nil, []string{"runs 12-02 00:01", "runs 12-02 01:01"}},
+		"only lines are limited":            {0, 2, nil, []string{"lines 12-30 00:01", "lines 12-30 01:01"}},
+		"both are limited":                  {30, 2, nil, []string{"runs 12-02 00:01", "lines 12-30 00:01", "runs 12-02 01:01", "lines 12-30 01:01"}},
 		"the database fails the first time": {30, 2, errors.New("away"), []string{"runs 12-02 00:01", "runs 12-02 01:01", "lines 12-30 01:01"}},
 	} {
 		t.Run(name, func(t *testing.T) {
