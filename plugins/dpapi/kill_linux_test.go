@@ -178,10 +178,17 @@ func TestAPluginThatIsKilledWithinASetLeavesTheOldOrTheNewValue(t *testing.T) {
 			t.Fatal(err)
 		}
 		pid := admin.Status().Plugin.PID
-		timer := time.AfterFunc(time.Duration(rand.Int64N(int64(30*time.Millisecond))), func() { _ = syscall.Kill(pid, syscall.SIGKILL) })
+		killed := make(chan struct{})
+		time.AfterFunc(time.Duration(rand.Int64N(int64(30*time.Millisecond))), func() { _ = syscall.Kill(pid, syscall.SIGKILL); close(killed) })
 		reported := last
 		next := last
-		for {
+		// One that is killed between two sets is started again, and the next set knows nothing of it.
+		for over := false; !over; {
+			select {
+			case <-killed:
+				over = true
+			default:
+			}
 			next++
 			_, err := admin.Set(t.Context(), provider.SetRequest{Ref: ref, Value: secret.NewValue([]byte(fmt.Sprint(next, " ", large)))})
 			if err != nil {
@@ -189,7 +196,7 @@ func TestAPluginThatIsKilledWithinASetLeavesTheOldOrTheNewValue(t *testing.T) {
 			}
 			reported = next
 		}
-		timer.Stop()
+		<-killed
 		_ = admin.Close()
 		got, err := reader.Get(t.Context(), ref, secret.Current)
 		if err != nil {
