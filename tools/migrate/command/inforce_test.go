@@ -36,7 +36,7 @@ func TestNothingIsPurgedThatAProcessUses(t *testing.T) {
 	if err := db.Register(t.Context(), late); err != nil {
 		t.Fatal(err)
 	}
-	w.must(6, []string{"purge", "--yes"}, "not in force everywhere", "engine south on h2, which uses DPAPI elsewhere", "restart")
+	w.must(6, []string{"purge", "--yes"}, "not in force everywhere", "engine south on h2, which uses DPAPI elsewhere", "says the same, then run: ")
 	w.must(6, []string{"soak"}, "engine south on h2")
 	w.has(w.other, some(2))
 	late.ProviderTarget = filepath.Join(w.folder, "data", "identitymesh.db")
