@@ -143,7 +143,8 @@ func (j *job) keepLease(ctx context.Context) (_ context.Context, stop func()) {
 				// A database that does not answer is noticed by the renewal, which must not wait for this.
 				asking, asked := context.WithTimeout(ctx, j.config.LeaseTTL/6)
 				by, err := j.config.Store.CancelWanted(asking, j.claimed.Run.ID)
-				if asked(); err == nil && by != "" {
+				asked()
+				if err == nil && by != "" {
 					cancel(errCancelled{by})
 				}
 				continue
