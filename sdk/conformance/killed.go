@@ -81,9 +81,11 @@ func survivesKills(ctx context.Context, t *trial) error {
 		sleep(ctx, typical*time.Duration(2*round+1)/(2*kills)+time.Duration(rand.Int64N(int64(typical/kills)+1)))
 		running.kill()
 		stored := <-answered == nil
-		if p, err = t.configured(ctx); err != nil {
+		started, err := t.configured(ctx)
+		if err != nil {
 			return fmt.Errorf("after %d kills the plugin does not start: %w", round+1, err)
 		}
+		p = started
 		got, err := p.Get(ctx, &pb.GetRequest{Ref: ref})
 		if err != nil {
 			return fmt.Errorf("Get after a kill during Set: expected the old value or the new one, got %s", told(err))

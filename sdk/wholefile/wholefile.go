@@ -60,6 +60,11 @@ func Like(path, model string, write func(io.Writer) error) error {
 	}, write, rename)
 }
 
+// Open opens a file for reading that may be replaced at any moment: what is read
+// is the old content or the new one. On Windows that takes more than [os.Open],
+// which fails while the file is being moved into its place.
+func Open(path string) (*os.File, error) { return open(path) }
+
 func put(path string, dress func(*os.File) error, write func(io.Writer) error, move func(from, to string) error) error {
 	folder := filepath.Dir(path)
 	f, err := os.CreateTemp(folder, filepath.Base(path)+".*.tmp") // with the permissions 0600

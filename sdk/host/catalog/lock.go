@@ -63,10 +63,15 @@ var sha256Digits = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 // ReadLock reads and checks the lock file at path.
 func ReadLock(path string) (*Lock, error) {
-	raw, err := os.ReadFile(path)
+	f, err := wholefile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &missingError{path}
 	}
+	if err != nil {
+		return nil, fmt.Errorf("read the plugins' lock file: %w", err)
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(f)
 	if err != nil {
 		return nil, fmt.Errorf("read the plugins' lock file: %w", err)
 	}

@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/identitymesh/identitymesh/sdk/fault"
 	"github.com/identitymesh/identitymesh/sdk/naming"
 	"github.com/identitymesh/identitymesh/sdk/secret"
+	"github.com/identitymesh/identitymesh/sdk/wholefile"
 )
 
 // A file of a version is one line of JSON, then the bytes of the value as they
@@ -54,7 +54,7 @@ func digest(value []byte) string {
 
 // readRecord reads one version; its errors are those of the system, or faults.
 func readRecord(folder, version string, withValue bool) (record, error) {
-	f, err := os.Open(filepath.Join(folder, version))
+	f, err := wholefile.Open(filepath.Join(folder, version))
 	if err != nil {
 		return record{}, err
 	}
