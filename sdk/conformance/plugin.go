@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -57,7 +58,7 @@ func (s *suite) launch(ctx context.Context, p *plugin, majors ...int) error {
 	if err := os.MkdirAll(temp, 0o700); err != nil {
 		return err
 	}
-	process, err := launch.Start(ctx, launch.Config{
+	process, err := run(ctx, launch.Config{
 		Name: "conformance", Path: s.config.Binary, SHA256: s.sha256, Pin: "the conformance run",
 		// What a plugin writes to temporary files is looked at in the end.
 		Environment: slices.Concat([]string{"TMPDIR=" + temp, "TEMP=" + temp, "TMP=" + temp}, s.config.Environment,
@@ -76,6 +77,20 @@ func (s *suite) launch(ctx context.Context, p *plugin, majors ...int) error {
 	s.plugins = append(s.plugins, p)
 	s.mu.Unlock()
 	return nil
+}
+
+// run starts the process. A system that makes none of a file that it could run has
+// too much to do, which is no fault of the plugin: it is asked again.
+func run(ctx context.Context, c launch.Config) (*launch.Process, error) {
+	const tries = 3
+	for n := 1; ; n++ {
+		process, err := launch.Start(ctx, c)
+		var failed *launch.StartError
+		if mayPass := errors.As(err, &failed) && failed.Unborn && !failed.Permanent; !mayPass || n == tries {
+			return process, err
+		}
+		sleep(ctx, time.Second)
+	}
 }
 
 func (s *suite) tempFolder() string { return filepath.Join(s.dir, "temp") }

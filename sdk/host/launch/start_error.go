@@ -27,7 +27,10 @@ type StartError struct {
 	// or a major that this host does not. Everything else may pass: a process that
 	// ended or was too slow.
 	Permanent bool
-	Cause     error
+	// Unborn: the system made no process of the file. When that is not Permanent, it
+	// says more about the machine, which has too much to do, than about the file.
+	Unborn bool
+	Cause  error
 }
 
 func (e *StartError) Error() string {
@@ -54,7 +57,7 @@ func cannotOpen(path string, err error) error {
 
 // refused is a file that the system did not run.
 func refused(image *os.File, err error) error {
-	e := &StartError{Path: image.Name(), Cause: err}
+	e := &StartError{Path: image.Name(), Unborn: true, Cause: err}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		e.Why, e.Permanent = "this process may not execute the file; give its user the right to, and see that its file system is not mounted noexec", true
