@@ -32,6 +32,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/buildinfo"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/facade"
+	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/provider"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
@@ -327,6 +328,10 @@ func (a *API) problem(ctx context.Context, err error) *problem.Problem {
 		return problem.New(http.StatusServiceUnavailable, "cancelled", "The request was given up before it was done.")
 	}
 	a.Logger.ErrorContext(ctx, "a request failed", telemetry.KeyError, err, "request_id", problem.RequestID(ctx))
+	if errors.As(err, new(*productdb.UnknownOutcomeError)) {
+		return problem.New(http.StatusServiceUnavailable, "outcome-unknown",
+			"The connection to the product database ended while the change was being committed: all of it was made, or nothing. Load it again before you repeat it.")
+	}
 	return problem.New(http.StatusInternalServerError, "internal",
 		"The request failed inside the Admin API or its database; the log has the details under this request id.")
 }
