@@ -223,10 +223,10 @@ func (p Program) control(ctx context.Context, verb, name string, out io.Writer) 
 }
 
 func start(ctx context.Context, s *mgr.Service, out io.Writer) error {
-	if err := s.Start(); errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING) {
-		say(out, "%s runs already", s.Name)
-		return nil
-	} else if err != nil {
+	err := s.Start()
+	// The system says so too of one that is only about to run.
+	already := errors.Is(err, windows.ERROR_SERVICE_ALREADY_RUNNING)
+	if err != nil && !already {
 		return fmt.Errorf("start the service %s: %w", s.Name, err)
 	}
 	at, err := await(ctx, s, startLimit, func(at svc.State) bool { return at != svc.StartPending })
@@ -235,6 +235,10 @@ func start(ctx context.Context, s *mgr.Service, out io.Writer) error {
 	}
 	if at.State != svc.Running {
 		return fmt.Errorf("the service %s ended again (%s); the event log (Application, source %s) and the log files say why", s.Name, exit(at), s.Name)
+	}
+	if already {
+		say(out, "%s runs already", s.Name)
+		return nil
 	}
 	say(out, "%s runs", s.Name)
 	return nil

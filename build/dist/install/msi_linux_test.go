@@ -24,6 +24,8 @@ dir /b "%P%"
 dir /b "%D%"
 reg query HKLM\SYSTEM\CurrentControlSet\Services\IdentityMeshEngine
 reg query HKLM\SYSTEM\CurrentControlSet\Services\EventLog\Application\IdentityMeshEngine
+rem The installer does not wait until a service runs.
+"%P%\identitymesh-engine.exe" service start
 sc query IdentityMeshEngine
 "%P%\secretscli.exe" doctor
 echo // of the administrator >> "%D%\appsettings.json"
@@ -102,7 +104,7 @@ func TestInstallerForWindowsUnderWine(t *testing.T) {
 			[]string{
 				"code 0\n", "identitymesh-engine.exe\n", "secretscli.exe\n", "identitymesh-plugin-dpapi.lock.json\n", "appsettings.json\n",
 				`NT SERVICE\IdentityMeshEngine`, `service run --name IdentityMeshEngine --config "C:\ProgramData\IdentityMesh\appsettings.json"`,
-				`REG_EXPAND_SZ    %SystemRoot%\System32\EventCreate.exe`, "RUNNING", "dpapi 0.1.9", "everything works",
+				`REG_EXPAND_SZ    %SystemRoot%\System32\EventCreate.exe`, "IdentityMeshEngine runs already", "RUNNING", "dpapi 0.1.9", "everything works",
 			},
 			[]string{"identitymesh-adminapi.exe", "keyvault"},
 		},
