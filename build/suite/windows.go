@@ -25,7 +25,7 @@ func UnderWine(w workspace.Workspace) []wine.Run {
 	}{
 		{"sdk", []string{
 			"./appsettings", "./boot", "./buildinfo", "./configschema", "./contract/...", "./diag", "./fault/...", "./host/...", "./internal/...",
-			"./datafolder", "./logfile", "./naming", "./pluginmain", "./productdb", "./provider", "./secret", "./telemetry", "./template/...", // with its conformance
+			"./datafolder", "./logfile", "./naming", "./pluginmain", "./productdb", "./provider", "./secret", "./telemetry", "./wholefile", "./template/...", // with its conformance
 		}, []string{
 			"^TestLieNeverReachesTheCallerAndCountsAgainstThePlugin$/^[^h]", // the huge ones run
 			"^TestPluginThatCannotStartIsAStateWithACause$/^(another|boastful|huge|in-the|many|nonsense|other|without|wrong-name)",

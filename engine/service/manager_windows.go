@@ -236,11 +236,11 @@ func start(ctx context.Context, s *mgr.Service, out io.Writer) error {
 	if at.State != svc.Running {
 		return fmt.Errorf("the service %s ended again (%s); the event log (Application, source %s) and the log files say why", s.Name, exit(at), s.Name)
 	}
+	runs := "runs"
 	if already {
-		say(out, "%s runs already", s.Name)
-		return nil
+		runs = "runs already"
 	}
-	say(out, "%s runs", s.Name)
+	say(out, "%s %s", s.Name, runs)
 	return nil
 }
 

@@ -5,7 +5,8 @@
 // flushed to the disk and put in the file's place. Only a process that is killed
 // in between leaves such a file; whoever needs that gone removes it, under a lock
 // of its own. What the content is, and who may write it, is the caller's. Start
-// reading at [Replace].
+// reading at [Replace]; who reads such a file while others may write it does so with
+// [Open].
 package wholefile
 
 import (

@@ -67,11 +67,11 @@ func ReadLock(path string) (*Lock, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &missingError{path}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the plugins' lock file: %w", err)
+	var raw []byte
+	if err == nil {
+		raw, err = io.ReadAll(f)
+		_ = f.Close()
 	}
-	defer f.Close()
-	raw, err := io.ReadAll(f)
 	if err != nil {
 		return nil, fmt.Errorf("read the plugins' lock file: %w", err)
 	}
