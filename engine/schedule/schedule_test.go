@@ -176,7 +176,8 @@ func TestStoppingLoopCancelsItsRunsAndWaitsForThem(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-started; cancel() }()
-	if err := schedule.New(w.config).Work(ctx); err != nil {
+	loop := schedule.New(w.config)
+	if err := errors.Join(loop.Join(ctx), loop.Work(ctx)); err != nil {
 		t.Fatal(err)
 	}
 	if cause != w.config.Stopping {
