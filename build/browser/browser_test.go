@@ -25,6 +25,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/demo/stack"
 	"github.com/identitymesh/identitymesh/build/npm"
 	"github.com/identitymesh/identitymesh/build/workspace"
+	"github.com/identitymesh/identitymesh/sdk/loopbacktest"
 )
 
 const (
@@ -106,7 +107,7 @@ func start(ctx context.Context, t *testing.T, w workspace.Workspace) *stack.Stac
 		t.Skip("the programs are not built: run \"make build\"")
 	}
 	s, err := stack.Start(ctx, stack.Config{
-		Bin: bin, Folder: t.TempDir(), Listen: address(t), DirectoryListen: "127.0.0.1:0", DirectoryPassword: firstPassword,
+		Bin: bin, Folder: t.TempDir(), Listen: loopbacktest.Address(t), DirectoryListen: "127.0.0.1:0", DirectoryPassword: firstPassword,
 		PollInterval: 200 * time.Millisecond, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -124,13 +125,6 @@ func start(ctx context.Context, t *testing.T, w workspace.Workspace) *stack.Stac
 }
 
 // address returns one of this machine that nobody listens at.
-func address(t *testing.T) string {
-	t.Helper()
-	probe := httptest.NewServer(http.NotFoundHandler())
-	defer probe.Close()
-	return strings.TrimPrefix(probe.URL, "http://")
-}
-
 // controls are what the stories do behind the administrator's back.
 func controls(s *stack.Stack) http.Handler {
 	mux := http.NewServeMux()

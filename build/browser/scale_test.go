@@ -23,6 +23,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/seed"
 	"github.com/identitymesh/identitymesh/build/workspace"
 	"github.com/identitymesh/identitymesh/engine/store"
+	"github.com/identitymesh/identitymesh/sdk/loopbacktest"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 )
 
@@ -66,7 +67,7 @@ func TestTenThousandConnectorsAndAMillionRuns(t *testing.T) {
 	t.Log(said)
 	onePageIsOneStatement(ctx, t, data)
 
-	s, err := stack.Start(ctx, stack.Config{Bin: bin, Folder: folder, Listen: address(t), DirectoryListen: "127.0.0.1:0", DirectoryPassword: firstPassword,
+	s, err := stack.Start(ctx, stack.Config{Bin: bin, Folder: folder, Listen: loopbacktest.Address(t), DirectoryListen: "127.0.0.1:0", DirectoryPassword: firstPassword,
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

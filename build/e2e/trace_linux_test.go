@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/demo/client"
 	"github.com/identitymesh/identitymesh/build/e2e/collector"
 	"github.com/identitymesh/identitymesh/build/release"
+	"github.com/identitymesh/identitymesh/sdk/loopbacktest"
 	"github.com/identitymesh/identitymesh/sdk/telemetry"
 )
 
@@ -44,7 +44,7 @@ func observe(t *testing.T, more ...string) *observed {
 		t.Fatal(err)
 	}
 	o.Demo, err = demo.Start(t.Context(), demo.Config{
-		Bin: bin, Folder: o.folder, Listen: freePort(t), DirectoryListen: "127.0.0.1:0", Password: o.password, Interval: time.Hour,
+		Bin: bin, Folder: o.folder, Listen: loopbacktest.Address(t), DirectoryListen: "127.0.0.1:0", Password: o.password, Interval: time.Hour,
 		Now: time.Now, Logger: slog.New(slog.DiscardHandler), Progress: t.Logf,
 	})
 	if err != nil {
@@ -66,16 +66,6 @@ func (o *observed) stop() {
 		o.t.Error(err)
 	}
 	o.Demo = nil
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (o *observed) run() {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/loopbacktest"
 )
 
 // stopLimit is what the manual promises.
@@ -20,7 +22,7 @@ const stopLimit = 10 * time.Second
 // nothing.
 func TestEngineAndAdminAPIAsServicesEndARunInOrder(t *testing.T) {
 	i := install(t)
-	i.listenAt(freeAddress(t))
+	i.listenAt(loopbacktest.Address(t))
 	services := newServices(i)
 	api := &server{installation: i, url: "http://" + i.address}
 	services.start(t, program)
@@ -86,16 +88,6 @@ func (i *installation) listenAt(address string) {
 		i.t.Fatal(err)
 	}
 	i.address = address
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // silentDirectory accepts connections and reads what comes, and nothing else.

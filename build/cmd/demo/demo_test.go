@@ -3,7 +3,6 @@
 package main_test
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/build/demo/process"
+	"github.com/identitymesh/identitymesh/sdk/loopbacktest"
 )
 
 func TestSmoke(t *testing.T) {
@@ -54,7 +54,7 @@ func up(t *testing.T, folder string, more ...string) *demo {
 	t.Helper()
 	p, err := process.Start(process.Config{
 		Name: "the demo", Path: filepath.Join(bin, "demo"), Log: filepath.Join(t.TempDir(), "log"),
-		Args: append([]string{"up", "--bin", bin, "--folder", folder, "--listen", freeAddress(t), "--directory-listen", freeAddress(t)}, more...),
+		Args: append([]string{"up", "--bin", bin, "--folder", folder, "--listen", loopbacktest.Address(t), "--directory-listen", loopbacktest.Address(t)}, more...),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -92,16 +92,6 @@ func (d *demo) said(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(said)
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // expect finds the patterns one after the other.
@@ -187,7 +177,7 @@ func TestAnInterruptedStartIsNoFailure(t *testing.T) {
 	needPrograms(t)
 	p, err := process.Start(process.Config{
 		Name: "the demo", Path: filepath.Join(bin, "demo"), Log: filepath.Join(t.TempDir(), "log"),
-		Args: []string{"up", "--bin", bin, "--folder", t.TempDir(), "--listen", freeAddress(t), "--directory-listen", freeAddress(t)},
+		Args: []string{"up", "--bin", bin, "--folder", t.TempDir(), "--listen", loopbacktest.Address(t), "--directory-listen", loopbacktest.Address(t)},
 	})
 	if err != nil {
 		t.Fatal(err)

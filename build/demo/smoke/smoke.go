@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"strings"
 	"time"
@@ -21,6 +20,7 @@ import (
 	"github.com/identitymesh/identitymesh/build/demo/process"
 	"github.com/identitymesh/identitymesh/build/demo/stack"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
+	"github.com/identitymesh/identitymesh/sdk/loopbacktest"
 )
 
 // limit is how long all of it may take.
@@ -107,7 +107,7 @@ func (s *smoke) newPassword() string {
 
 // start starts the demo as it would for people, on addresses nobody uses.
 func (s *smoke) start(ctx context.Context) error {
-	listen, err := freeAddress(ctx)
+	listen, err := loopbacktest.Free()
 	if err != nil {
 		return err
 	}
@@ -119,13 +119,4 @@ func (s *smoke) start(ctx context.Context) error {
 		Progress: func(format string, args ...any) { fmt.Fprintf(&s.said, format+"\n", args...) },
 	})
 	return err
-}
-
-// freeAddress returns an address that was free a moment ago.
-func freeAddress(ctx context.Context) (string, error) {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("find a free address: %w", err)
-	}
-	return listener.Addr().String(), listener.Close()
 }

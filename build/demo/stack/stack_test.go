@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/identitymesh/identitymesh/build/demo/stack"
+	"github.com/identitymesh/identitymesh/sdk/loopbacktest"
 )
 
 // programs writes stand-ins for the two programs and returns their folder. The
@@ -34,7 +35,7 @@ const goodEngine = "trap 'echo stopped; exit 0' TERM\necho identitymesh-engine i
 
 func config(t *testing.T, engine string) stack.Config {
 	t.Helper()
-	return stack.Config{Bin: programs(t, engine), Folder: filepath.Join(t.TempDir(), "var"), Listen: freeAddress(t),
+	return stack.Config{Bin: programs(t, engine), Folder: filepath.Join(t.TempDir(), "var"), Listen: loopbacktest.Address(t),
 		DirectoryListen: "127.0.0.1:0", DirectoryPassword: "first", Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
@@ -46,16 +47,6 @@ func start(t *testing.T, c stack.Config) *stack.Stack {
 	}
 	t.Cleanup(func() { _ = s.Stop() })
 	return s
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
 }
 
 // taken takes the address, which must be free, until the test ends.
@@ -114,7 +105,7 @@ func TestAnEngineThatDoesNotStartIsReported(t *testing.T) {
 
 func TestAStartThatFailsLeavesNothingBehind(t *testing.T) {
 	c := config(t, goodEngine)
-	c.DirectoryListen = freeAddress(t)
+	c.DirectoryListen = loopbacktest.Address(t)
 	if err := os.WriteFile(filepath.Join(c.Bin, "identitymesh-adminapi"), []byte("#!/bin/sh\necho no configuration\nexit 1\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +120,7 @@ func TestATakenAddressIsNamedWithTheNextStep(t *testing.T) {
 	for name, option := range map[string]string{"the Admin API's": "--listen", "the directory's": "--directory-listen"} {
 		t.Run(name, func(t *testing.T) {
 			c := config(t, goodEngine)
-			c.DirectoryListen = freeAddress(t)
+			c.DirectoryListen = loopbacktest.Address(t)
 			address := c.Listen
 			if option == "--directory-listen" {
 				address = c.DirectoryListen

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +26,7 @@ import (
 	"github.com/identitymesh/identitymesh/sdk/appsettings"
 	"github.com/identitymesh/identitymesh/sdk/host"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
+	"github.com/identitymesh/identitymesh/sdk/loopbacktest"
 	"github.com/identitymesh/identitymesh/sdk/productdb"
 	"github.com/identitymesh/identitymesh/sdk/secret"
 )
@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = w.cloud.Stop() })
 	password := w.value(demo.PasswordRef)
 	if w.demo, err = demo.Start(t.Context(), demo.Config{
-		Bin: bin, Folder: w.folder, Cloud: w.cloud, Provider: catalog.DPAPI, Listen: free(t), DirectoryListen: "127.0.0.1:0",
+		Bin: bin, Folder: w.folder, Cloud: w.cloud, Provider: catalog.DPAPI, Listen: loopbacktest.Address(t), DirectoryListen: "127.0.0.1:0",
 		Password: password, Interval: 24 * time.Hour, Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Progress: t.Logf,
 	}); err != nil {
 		t.Fatal(err)
@@ -99,15 +99,6 @@ func (w *world) runEverySecond() {
 		}
 	})
 	w.Cleanup(func() { cancel(); running.Wait() })
-}
-
-func free(t *testing.T) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // value makes a new value of ref.

@@ -1,11 +1,12 @@
 package kdctest
 
 import (
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/identitymesh/identitymesh/sdk/loopbacktest"
 )
 
 const mitPackages = "krb5-kdc krb5-admin-server krb5-user curl python3-gssapi"
@@ -18,12 +19,7 @@ func MIT(t testing.TB, users ...string) *Realm {
 		missing(t, "GSS-API for Python", mitPackages)
 	}
 	r := &Realm{Name: "IM.TEST", t: t, dir: t.TempDir()}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	_ = free.Close()
+	address := loopbacktest.Address(t)
 	r.configure(address)
 	profile := r.write("kdc.conf", `[kdcdefaults]
  kdc_listen = ""

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -20,6 +21,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/identitymesh/identitymesh/sdk/loopbacktest"
 )
 
 // Engine is a kind of server.
@@ -109,9 +112,15 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err = s.prepareFolder(); err != nil {
 		return nil, err
 	}
-	if s.Host, s.Port, err = freeAddress(); err != nil {
+	address, err := loopbacktest.Free()
+	if err != nil {
 		return nil, err
 	}
+	free, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, err
+	}
+	s.Host, s.Port = free.Addr().String(), int(free.Port())
 	if err = s.setup.create(ctx, s); err != nil {
 		return nil, err
 	}
@@ -236,21 +245,4 @@ func (s *Server) ConnectionString(user, database string) string {
 		return user + "@tcp(" + s.Address() + ")/" + database
 	}
 	return "postgres://" + user + "@" + s.Address() + "/" + database
-}
-
-// freeAddress returns a port that nobody uses on a loopback address of our own.
-// Systems that have only 127.0.0.1 give that.
-func freeAddress() (host string, port int, err error) {
-	b := make([]byte, 3)
-	_, _ = rand.Read(b) // cannot fail
-	host = fmt.Sprintf("127.%d.%d.%d", 1+int(b[0])%250, b[1], 1+int(b[2])%250)
-	listener, err := net.Listen("tcp", host+":0")
-	if err != nil {
-		host = "127.0.0.1"
-		if listener, err = net.Listen("tcp", host+":0"); err != nil {
-			return "", 0, err
-		}
-	}
-	port = listener.Addr().(*net.TCPAddr).Port
-	return host, port, listener.Close()
 }
