@@ -59,10 +59,10 @@ func TestOneAfterTheOtherCountsTogether(t *testing.T) {
 	broken := errors.New("it broke off")
 	var out strings.Builder
 	got, err := suite.OneAfterTheOther(
-		run(gotest.Report{Passed: 2, Failed: 1, Failures: []string{"a"}}, broken),
+		run(gotest.Report{Passed: 2, Failed: 1, Failures: []gotest.Failure{{Test: "a"}}}, broken),
 		run(gotest.Report{Passed: 3, Skips: []gotest.Skip{{Test: "b"}}}, nil),
 	)(t.Context(), &out)
-	want := gotest.Report{Passed: 5, Failed: 1, Failures: []string{"a"}, Skips: []gotest.Skip{{Test: "b"}}}
+	want := gotest.Report{Passed: 5, Failed: 1, Failures: []gotest.Failure{{Test: "a"}}, Skips: []gotest.Skip{{Test: "b"}}}
 	if !reflect.DeepEqual(got, want) || !errors.Is(err, broken) || out.String() != "2 3 " {
 		t.Errorf("%+v, %v, %q", got, err, &out)
 	}

@@ -13,6 +13,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/identitymesh/identitymesh/build/suite/gotest"
@@ -48,7 +49,7 @@ func (v Verdict) OK() bool { return v.Failed == 0 && v.Passed > 0 }
 // output with what was skipped, what failed, and the verdict as the last line.
 func Run(ctx context.Context, out io.Writer, checks []Check, tests Tests) Verdict {
 	var v Verdict
-	var failures []string
+	var failures []gotest.Failure
 	var skips []gotest.Skip
 	began := time.Now()
 	for _, c := range checks {
@@ -62,7 +63,7 @@ func Run(ctx context.Context, out io.Writer, checks []Check, tests Tests) Verdic
 			fmt.Fprintf(out, "SKIP  %s: %s\n", c.Name, skip.Reason)
 		case err != nil:
 			v.Failed++
-			failures = append(failures, c.Name)
+			failures = append(failures, gotest.Failure{Test: c.Name, Output: err.Error()})
 			fmt.Fprintf(out, "FAIL  %s (%s)\n%v\n", c.Name, since(start), err)
 		default:
 			v.Passed++
@@ -84,11 +85,11 @@ func Run(ctx context.Context, out io.Writer, checks []Check, tests Tests) Verdic
 		// A run that broke off without a failing test is a failure all the same.
 		if report.Failed == 0 {
 			v.Failed++
-			failures = append(failures, "the run of the tests")
+			failures = append(failures, gotest.Failure{Test: "the run of the tests", Output: err.Error()})
 		}
 	case report.Passed == 0 && report.Failed == 0:
 		v.Failed++
-		failures = append(failures, "no test was run")
+		failures = append(failures, gotest.Failure{Test: "no test was run"})
 	}
 	fmt.Fprintf(out, "tests took %s, everything %s\n", since(start), since(began))
 
@@ -98,8 +99,11 @@ func Run(ctx context.Context, out io.Writer, checks []Check, tests Tests) Verdic
 	}
 	if len(failures) > 0 {
 		fmt.Fprintf(out, "\n==== FAILED ====\n")
-		for _, f := range failures {
-			fmt.Fprintf(out, "FAIL  %s\n", f)
+		for _, f := range failures { // once more, where whoever reads only the end sees it
+			fmt.Fprintf(out, "FAIL  %s\n", f.Test)
+			for line := range strings.Lines(f.Output) {
+				fmt.Fprintf(out, "      %s\n", strings.TrimSuffix(line, "\n"))
+			}
 		}
 	}
 	fmt.Fprintf(out, "\n%s\n", v)

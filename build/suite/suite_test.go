@@ -39,9 +39,9 @@ func TestRunCountsAndCloses(t *testing.T) {
 			[]suite.Check{good, blind}, gotest.Report{Passed: 1}, nil,
 			"2 passed, 0 failed, 1 skipped", true, "SKIPPED: 1 tests did not run ====\nSKIP  it is dark\n      blind",
 		},
-		"failures are named once more at the end": {
-			nil, gotest.Report{Failed: 1, Failures: []string{"p TestY"}}, errors.New("exit status 1"),
-			"0 passed, 1 failed, 0 skipped", false, "==== FAILED ====\nFAIL  p TestY",
+		"failures are told once more at the end": {
+			nil, gotest.Report{Failed: 1, Failures: []gotest.Failure{{Test: "p TestY", Output: "y_test.go:1: its words\nand more\n"}}}, errors.New("exit status 1"),
+			"0 passed, 1 failed, 0 skipped", false, "==== FAILED ====\nFAIL  p TestY\n      y_test.go:1: its words\n      and more\n\n",
 		},
 		"a run that breaks off without a failing test is a failure": {
 			nil, gotest.Report{Passed: 5}, errors.New("killed"), "5 passed, 1 failed, 0 skipped", false, "killed",

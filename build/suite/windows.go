@@ -69,7 +69,7 @@ func WindowsTests(w workspace.Workspace, timeout string) Tests {
 			report.Skips[i].Test = "windows: " + report.Skips[i].Test
 		}
 		for i := range report.Failures {
-			report.Failures[i] = "windows: " + report.Failures[i]
+			report.Failures[i].Test = "windows: " + report.Failures[i].Test
 		}
 		var missing *wine.MissingError
 		if errors.As(err, &missing) && os.Getenv("CI") != "true" {

@@ -19,12 +19,14 @@ import (
 // Skip is a test that did not run, and why.
 type Skip struct{ Test, Reason string }
 
+// Failure is what failed, and the end of what it said.
+type Failure struct{ Test, Output string }
+
 // Report is the outcome of all packages.
 type Report struct {
 	Passed, Failed int
 	Skips          []Skip
-	// Failures names what failed.
-	Failures []string
+	Failures       []Failure
 }
 
 // event is one line of the stream; see "go doc test2json" and "go help buildjson".
@@ -125,8 +127,7 @@ func (r *reader) testEvent(p *pack, e event) {
 		r.report.Skips = append(r.report.Skips, Skip{Test: name, Reason: reason(said)})
 		p.skipped++
 	case "fail":
-		r.fail(p, name)
-		r.print("FAILED "+name, said)
+		r.fail(p, "FAILED", name, "", said)
 	default:
 		return
 	}
@@ -145,12 +146,10 @@ func (r *reader) packageEvent(p *pack, e event) {
 	}
 	if e.Action == "fail" {
 		for test, said := range p.tests {
-			r.fail(p, name+" "+test+" (did not finish)")
-			r.print("DID NOT FINISH "+name+" "+test, said)
+			r.fail(p, "DID NOT FINISH", name+" "+test, " (did not finish)", said)
 		}
 		if p.failed == 0 {
-			r.fail(p, name+" (the package itself)")
-			r.print("FAILED "+name, &p.output)
+			r.fail(p, "FAILED", name, " (the package itself)", &p.output)
 		}
 	}
 	// A package without tests is skipped; that is nothing to report.
@@ -163,15 +162,16 @@ func (r *reader) packageEvent(p *pack, e event) {
 // unfinished counts packages whose end was never reported.
 func (r *reader) unfinished() {
 	for name, p := range r.packages {
-		r.fail(p, r.short(name)+" (never ended)")
-		r.print("NEVER ENDED "+r.short(name), &p.output)
+		r.fail(p, "NEVER ENDED", r.short(name), " (never ended)", &p.output)
 	}
 }
 
-func (r *reader) fail(p *pack, name string) {
+// fail counts name, and prints what it said; how says what became of it.
+func (r *reader) fail(p *pack, title, name, how string, said *tail) {
 	r.report.Failed++
 	p.failed++
-	r.report.Failures = append(r.report.Failures, name)
+	r.report.Failures = append(r.report.Failures, Failure{name + how, said.end()})
+	r.print(title+" "+name, said)
 }
 
 func (r *reader) short(name string) string {
@@ -218,7 +218,11 @@ type tail struct {
 	dropped bool
 }
 
-const tailSize = 256 << 10
+const (
+	tailSize = 256 << 10
+	// endSize is how much of it is kept for the end of a run.
+	endSize = 8 << 10
+)
 
 func (t *tail) add(text string) {
 	t.parts = append(t.parts, text)
@@ -228,4 +232,15 @@ func (t *tail) add(text string) {
 		t.parts = t.parts[1:]
 		t.dropped = true
 	}
+}
+
+// end returns whole lines, as many as [endSize] has room for.
+func (t *tail) end() string {
+	text := strings.Join(t.parts, "")
+	if len(text) <= endSize {
+		return text
+	}
+	text = text[len(text)-endSize:]
+	_, text, _ = strings.Cut(text, "\n")
+	return text
 }

@@ -29,20 +29,20 @@ func TestReadOfMadeUpStreams(t *testing.T) {
 	}{
 		"a package that never ends counts as failed": {
 			stream: `{"Action":"start","Package":"example.test/p"}` + "\n" + `{"Action":"output","Package":"example.test/p","Output":"killed\n"}`,
-			want:   gotest.Report{Failed: 1, Failures: []string{"p (never ended)"}},
+			want:   gotest.Report{Failed: 1, Failures: []gotest.Failure{{Test: "p (never ended)", Output: "killed\n"}}},
 			said:   "killed",
 		},
 		"a test that runs when its package fails counts as failed": {
 			stream: `{"Action":"run","Package":"example.test/p","Test":"TestSlow"}
 {"Action":"output","Package":"example.test/p","Test":"TestSlow","Output":"panic: test timed out\n"}
 {"Action":"fail","Package":"example.test/p","Elapsed":600}`,
-			want: gotest.Report{Failed: 1, Failures: []string{"p TestSlow (did not finish)"}},
+			want: gotest.Report{Failed: 1, Failures: []gotest.Failure{{Test: "p TestSlow (did not finish)", Output: "panic: test timed out\n"}}},
 			said: "panic: test timed out",
 		},
 		"a package that cannot be set up counts as failed": {
 			stream: `{"Action":"output","Package":"example.test/p","Output":"FAIL example.test/p [setup failed]\n"}
 {"Action":"fail","Package":"example.test/p"}`,
-			want: gotest.Report{Failed: 1, Failures: []string{"p (the package itself)"}},
+			want: gotest.Report{Failed: 1, Failures: []gotest.Failure{{Test: "p (the package itself)", Output: "FAIL example.test/p [setup failed]\n"}}},
 			said: "[setup failed]",
 		},
 		"lines that are no events are shown": {
