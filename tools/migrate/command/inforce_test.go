@@ -48,6 +48,32 @@ func TestNothingIsPurgedThatAProcessUses(t *testing.T) {
 	w.clean()
 }
 
+// After its last record, a purge has yet to tell those who watch.
+func TestAPurgeThatWasKilledAtItsVeryEndSucceedsWhenItIsRepeated(t *testing.T) {
+	w := home(t)
+	w.must(0, []string{"soak", "--for", "1ms"}, "passed")
+	w.must(0, []string{"purge", "--yes"}, "purged 2 secrets")
+	db, err := store.Open(t.Context(), store.Config{DB: productdb.Config{DataFolder: filepath.Join(w.folder, "data")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	shown, err := db.ListMigrations(t.Context(), 1)
+	if err != nil || len(shown) != 1 || shown[0].Finished.IsZero() {
+		t.Fatalf("the product has %+v, %v", shown, err)
+	}
+	shown[0].Finished = time.Time{}
+	if err := db.SaveMigration(t.Context(), shown[0]); err != nil {
+		t.Fatal(err)
+	}
+	w.must(0, []string{"purge", "--yes"}, "nothing is left to purge: 2 secrets are gone", "next: identitymesh-migrate report")
+	if shown, err = db.ListMigrations(t.Context(), 1); err != nil || shown[0].Finished.IsZero() {
+		t.Errorf("the product has %+v, %v", shown, err)
+	}
+	w.must(0, []string{"purge", "--yes", "--output", "json"}, `"purged": 0`, `"kept": []`)
+	w.clean()
+}
+
 func TestNothingIsPurgedWhenTheSettingsPutAnotherStoreIntoForce(t *testing.T) {
 	w := home(t)
 	w.must(0, []string{"soak", "--for", "1ms"}, "passed")

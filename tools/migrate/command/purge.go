@@ -14,6 +14,7 @@ import (
 
 	"github.com/identitymesh/identitymesh/sdk/commandline"
 	"github.com/identitymesh/identitymesh/sdk/host/catalog"
+	"github.com/identitymesh/identitymesh/tools/migrate/ledger"
 	"github.com/identitymesh/identitymesh/tools/migrate/outcome"
 	"github.com/identitymesh/identitymesh/tools/migrate/purge"
 	"github.com/identitymesh/identitymesh/tools/migrate/soak"
@@ -46,7 +47,7 @@ func (s *session) purge(ctx context.Context, yes bool) error {
 		return err
 	}
 	if ready == 0 {
-		return purge.ErrNothing
+		return s.nothingToPurge(ctx, unproved)
 	}
 	if err := soak.Ended(ctx, s.ledger); err != nil {
 		return err
@@ -88,6 +89,22 @@ func (s *session) purge(ctx context.Context, yes bool) error {
 	return nil
 }
 
+// nothingToPurge succeeds where an earlier purge deleted everything: one that was killed
+// at its very end ends here when it is repeated.
+func (s *session) nothingToPurge(ctx context.Context, unproved int) error {
+	counts, err := s.ledger.Counts(ctx)
+	if err != nil {
+		return err
+	}
+	before := counts[ledger.Purged]
+	if before == 0 || unproved > 0 {
+		return purge.ErrNothing
+	}
+	s.tell(ctx, nil) // which that one did not get to
+	return s.printPurged(ctx, purge.Outcome{}, 0,
+		fmt.Sprintf("nothing is left to purge: %s gone from %s already\n", some(before, "secret is", "secrets are"), named(s.migration.From)))
+}
+
 // purged is the JSON form of a purge.
 type purged struct {
 	purge.Outcome
@@ -97,16 +114,6 @@ type purged struct {
 }
 
 func (s *session) printPurge(ctx context.Context, o purge.Outcome, waiting int) error {
-	next, err := s.next(ctx)
-	if err != nil {
-		return err
-	}
-	if s.json {
-		if o.Kept == nil {
-			o.Kept = []purge.Kept{}
-		}
-		return s.printJSON(purged{o, waiting, next})
-	}
 	text := fmt.Sprintf("purged %s from %s\n", some(o.Purged, "secret", "secrets"), named(s.migration.From))
 	for _, k := range o.Kept {
 		text += table([][]string{{"kept: " + string(k.Ref)}, {"  " + k.Reason}})
@@ -116,6 +123,21 @@ func (s *session) printPurge(ctx context.Context, o purge.Outcome, waiting int) 
 		text += "their rows in IM_Secrets are gone; the database uses the space again for other rows. To give it back to the disk, see docs/migrate.md\n"
 	case catalog.AzureKeyVault:
 		text += "the vault keeps deleted secrets until its retention is over, and can recover them until then\n"
+	}
+	return s.printPurged(ctx, o, waiting, text)
+}
+
+// printPurged prints text, or all the rest as JSON.
+func (s *session) printPurged(ctx context.Context, o purge.Outcome, waiting int, text string) error {
+	next, err := s.next(ctx)
+	if err != nil {
+		return err
+	}
+	if s.json {
+		if o.Kept == nil {
+			o.Kept = []purge.Kept{}
+		}
+		return s.printJSON(purged{o, waiting, next})
 	}
 	return s.print(text + "next: " + next + "\n")
 }

@@ -18,12 +18,7 @@ const publishEvery = 3 * time.Second
 // watched does something while those who watch the migration in the product database
 // are told how far it is. That they cannot be told stops nothing.
 func (s *session) watched(ctx context.Context, do func() error) error {
-	tell := func(problem error) {
-		if err := s.publish(ctx, problem); err != nil {
-			s.program.Logger.Warn("the migration's progress could not be shown in the product database", telemetry.KeyError, err)
-		}
-	}
-	tell(nil)
+	s.tell(ctx, nil)
 	stop, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -32,7 +27,7 @@ func (s *session) watched(ctx context.Context, do func() error) error {
 		for {
 			select {
 			case <-ticker.C:
-				tell(nil)
+				s.tell(ctx, nil)
 			case <-stop:
 				return
 			}
@@ -41,8 +36,15 @@ func (s *session) watched(ctx context.Context, do func() error) error {
 	err := do()
 	close(stop)
 	<-stopped
-	tell(err)
+	s.tell(ctx, err)
 	return err
+}
+
+// tell shows watchers how far the migration is; problem is why a step did not succeed.
+func (s *session) tell(ctx context.Context, problem error) {
+	if err := s.publish(ctx, problem); err != nil {
+		s.program.Logger.Warn("the migration's progress could not be shown in the product database", telemetry.KeyError, err)
+	}
 }
 
 // progress tells people, and no program, how far it is.
