@@ -332,6 +332,9 @@ func (a *API) problem(ctx context.Context, err error) *problem.Problem {
 		return problem.New(http.StatusServiceUnavailable, "outcome-unknown",
 			"The connection to the product database ended while the change was being committed: all of it was made, or nothing. Load it again before you repeat it.")
 	}
+	if productdb.IsUnavailable(err) {
+		return databaseUnavailable()
+	}
 	return problem.New(http.StatusInternalServerError, "internal",
 		"The request failed inside the Admin API or its database; the log has the details under this request id.")
 }

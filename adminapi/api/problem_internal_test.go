@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -27,7 +28,9 @@ func TestWhatIsNotForeseenHasAProblemOfItsOwn(t *testing.T) {
 	}{
 		"internal":        {t.Context(), errors.New("no such column: x"), http.StatusInternalServerError, fault.Internal},
 		"outcome-unknown": {t.Context(), lost, http.StatusServiceUnavailable, fault.Unavailable},
-		"cancelled":       {given, errors.New("interrupted"), http.StatusServiceUnavailable, fault.Cancelled},
+		"database-unavailable": {t.Context(), fmt.Errorf("list runs: %w", &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}),
+			http.StatusServiceUnavailable, fault.Unavailable},
+		"cancelled": {given, errors.New("interrupted"), http.StatusServiceUnavailable, fault.Cancelled},
 	} {
 		var log strings.Builder
 		a := &API{Config: Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}}

@@ -213,12 +213,16 @@ func (a *API) health(mux *http.ServeMux) {
 		ctx, cancel := context.WithTimeout(r.Context(), readyLimit)
 		defer cancel()
 		if _, err := a.Store.ListConnectors(ctx, "", 1); err != nil {
-			problem.Write(w, r, problem.New(http.StatusServiceUnavailable, "database-unavailable",
-				"The product database does not answer; the log of the Admin API and of the database say why."))
+			problem.Write(w, r, databaseUnavailable())
 			return
 		}
 		fine(w)
 	})
+}
+
+func databaseUnavailable() *problem.Problem {
+	return problem.New(http.StatusServiceUnavailable, "database-unavailable",
+		"The product database does not answer; the logs of the Admin API and of the database say why. GET /readyz says when it does again.")
 }
 
 func fine(w http.ResponseWriter) {

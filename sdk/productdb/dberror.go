@@ -63,6 +63,20 @@ func lost(err error) bool {
 	return errors.As(err, new(*net.OpError))
 }
 
+// IsUnavailable reports whether err, of anything done with a database of this package,
+// says that the database does not answer, is moving, or is held by somebody for longer
+// than the wait: the same may well succeed later.
+func IsUnavailable(err error) bool {
+	if l := (*sqlite.Error)(nil); errors.As(err, &l) {
+		code := l.Code() & 0xff // without the extension, see https://www.sqlite.org/rescode.html
+		return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
+	}
+	if number, answered := serverNumber(err); answered && (isOutage(number) || isDeadlock(number)) {
+		return true
+	}
+	return severed(err) || lost(err)
+}
+
 func isSQLite(err error) bool { return errors.As(err, new(*sqlite.Error)) }
 
 // IsUniqueViolation reports whether err says that a row with such a key exists.

@@ -274,3 +274,29 @@ func TestProcessesThatMigrateTogetherTakeTurns(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+func TestAFileThatSomebodyHoldsIsUnavailableAndAMistakeIsNot(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "held.db")
+	connection := func() *sql.Conn {
+		d, err := sql.Open("sqlite", path) // which waits for nobody
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = d.Close() })
+		c, err := d.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	holder, other := connection(), connection()
+	if _, err := holder.ExecContext(t.Context(), "BEGIN EXCLUSIVE"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err == nil || !productdb.IsUnavailable(err) {
+		t.Errorf("a file that is held: %v", err)
+	}
+	if _, err := holder.ExecContext(t.Context(), "SELECT x FROM missing"); err == nil || productdb.IsUnavailable(err) {
+		t.Errorf("a table that is not there: %v", err)
+	}
+}

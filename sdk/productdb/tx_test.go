@@ -87,6 +87,9 @@ func TestWhatIsRunAgainAfterAnErrorOfSQLServer(t *testing.T) {
 			if tries != tc.tries || err == nil || server.Count("COMMIT") != 0 {
 				t.Errorf("%d tries, want %d: %v", tries, tc.tries, err)
 			}
+			if productdb.IsUnavailable(err) != (tc.tries == often) {
+				t.Errorf("unavailable is %t: %v", productdb.IsUnavailable(err), err)
+			}
 		})
 	}
 }
