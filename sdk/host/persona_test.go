@@ -210,7 +210,7 @@ func unavailable(t *testing.T, r *host.Resolver, within time.Duration, why strin
 func nothingIsLeft(t *testing.T, s *show, label string) {
 	t.Helper()
 	var left []string
-	for end := time.Now().Add(3 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		left = slices.Concat(processesOf(s.mark), goroutinesOf(label))
 		if len(left) == 0 || time.Now().After(end) {
 			break

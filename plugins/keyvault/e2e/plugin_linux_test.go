@@ -147,7 +147,7 @@ func (s *site) roundTrip(wantIdentity string) {
 // what a plugin writes arrives on its own time.
 func (s *site) waitForLog(text string, times int) {
 	s.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if n := strings.Count(s.logs.String(), text); n == times {
 			return
 		} else if n > times || time.Now().After(deadline) {
