@@ -287,6 +287,7 @@ func TestAFileThatSomebodyHoldsIsUnavailableAndAMistakeIsNot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { _ = c.Close() }) // first: the file is open until then
 		return c
 	}
 	holder, other := connection(), connection()
