@@ -124,7 +124,6 @@ func start(ctx context.Context, t *testing.T, w workspace.Workspace) *stack.Stac
 	return s
 }
 
-// address returns one of this machine that nobody listens at.
 // controls are what the stories do behind the administrator's back.
 func controls(s *stack.Stack) http.Handler {
 	mux := http.NewServeMux()

@@ -71,10 +71,14 @@ func IsUnavailable(err error) bool {
 		code := l.Code() & 0xff // without the extension, see https://www.sqlite.org/rescode.html
 		return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
 	}
-	if number, answered := serverNumber(err); answered && (isOutage(number) || isDeadlock(number)) {
-		return true
-	}
-	return severed(err) || lost(err)
+	number, answered := serverNumber(err)
+	return away(err) || answered && isDeadlock(number)
+}
+
+// away: the database ended the connection, or is about to, or cannot be reached.
+func away(err error) bool {
+	number, answered := serverNumber(err)
+	return answered && isOutage(number) || severed(err) || lost(err)
 }
 
 func isSQLite(err error) bool { return errors.As(err, new(*sqlite.Error)) }

@@ -105,7 +105,7 @@ func retryAfter(err error) time.Duration {
 		return 0
 	case answered && isDeadlock(number):
 		return deadlockWait
-	case answered && isOutage(number), severed(err), lost(err):
+	case away(err):
 		return outageWait
 	}
 	return 0

@@ -45,6 +45,14 @@ func TestReadOfMadeUpStreams(t *testing.T) {
 			want: gotest.Report{Failed: 1, Failures: []gotest.Failure{{Test: "p (the package itself)", Output: "FAIL example.test/p [setup failed]\n"}}},
 			said: "[setup failed]",
 		},
+		"of a long output its end is kept, in whole lines": {
+			stream: `{"Action":"output","Package":"example.test/p","Test":"TestLong","Output":"` + strings.Repeat("x", 9000) + `\n"}
+{"Action":"output","Package":"example.test/p","Test":"TestLong","Output":"the reason\n"}
+{"Action":"fail","Package":"example.test/p","Test":"TestLong"}
+{"Action":"fail","Package":"example.test/p"}`,
+			want: gotest.Report{Failed: 1, Failures: []gotest.Failure{{Test: "p TestLong", Output: "the reason\n"}}},
+			said: "xx\nthe reason\n",
+		},
 		"lines that are no events are shown": {
 			stream: "go: something is wrong\n",
 			said:   "go: something is wrong\n",
