@@ -170,4 +170,4 @@ func (c Config) isGone(ctx context.Context, ref secret.Ref) bool {
 const lookLimit = 30 * time.Second
 
 // ErrNothing is a purge without a ref that could be purged.
-var ErrNothing = errors.New("no ref is verified and soaked")
+var ErrNothing = errors.New("no ref is verified and soaked: \"identitymesh-migrate status\" says what comes first")
